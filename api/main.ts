@@ -74,6 +74,22 @@ const consoleHosts = [
   ...configuration.API_HOSTS,
 ];
 
+/** The OpenID provider; null if none is configured. The configuration has all of its settings or none. */
+function openIdSettings() {
+  const { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: clientId, PUBLIC_URL: publicUrl } = configuration;
+  const { OIDC_CLIENT_SECRET: clientSecret, OIDC_ROLES: roles } = configuration;
+  if (issuer === undefined || !clientId || !clientSecret || !roles) return null;
+  return {
+    issuer,
+    clientId,
+    clientSecret,
+    roles,
+    scopes: configuration.OIDC_SCOPES,
+    groupsClaim: configuration.OIDC_GROUPS_CLAIM,
+    redirectUri: `${publicUrl}/v1/session/oidc/callback`,
+  };
+}
+
 const logger = createLogger("api", configuration.LOG_LEVEL);
 const checkClocks = followClocks(zoneFolders(configuration.TZDIR), logger);
 poll(async () => void checkClocks(), checkIntervalMs);
@@ -163,6 +179,7 @@ const app = createApp({
         color: configuration.CONSOLE_COLOR,
       },
     },
+    openId: openIdSettings(),
     trustedProxies: configuration.API_TRUSTED_PROXIES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,

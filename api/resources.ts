@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { apiKeyRoutes } from "./access/key-routes.ts";
 import { auditRoutes } from "./access/audit-routes.ts";
+import { openIdRoutes } from "./access/openid-routes.ts";
 import { sessionListRoutes } from "./access/session-list-routes.ts";
 import { sessionRoutes } from "./access/session-routes.ts";
 import { actionRoutes } from "./actions/routes.ts";
@@ -107,7 +108,7 @@ export const resources = {
   actions: [actionRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
-  access: [apiKeyRoutes, auditRoutes, sessionRoutes, sessionListRoutes],
+  access: [apiKeyRoutes, auditRoutes, sessionRoutes, openIdRoutes, sessionListRoutes],
   live: [liveRoutes],
   scripts: [scriptRoutes],
 } as const;

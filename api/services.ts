@@ -6,6 +6,8 @@ import { createTokens, type Tokens } from "../domain/tokens.ts";
 import { createTurns, type InTurn } from "../lib/turns.ts";
 import { InboxStreams } from "./inbox/streams.ts";
 import { LiveStreams } from "./live/streams.ts";
+import { OpenIdProvider } from "./access/openid-provider.ts";
+import { createOutboundClient } from "../lib/outbound/client.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
@@ -26,6 +28,8 @@ export interface Services extends ApiDeps {
   keyring: Keyring;
   /** The browsers that are signed in to the console. */
   sessions: Sessions;
+  /** Null if no OpenID provider is configured. */
+  openIdProvider: OpenIdProvider | null;
   tokens: Tokens;
   /** Reads the policy and the notification types in force. */
   readPolicySnapshot: ReadRulebook;
@@ -65,6 +69,7 @@ export function createServices(deps: ApiDeps): Services {
     metrics,
     keyring: createKeyring({ pool: lookupPool, clock, bootstrapKey: config.apiKey }),
     sessions: createSessions({ pool: lookupPool, clock, bootstrapKey: config.apiKey }),
+    openIdProvider: config.openId && new OpenIdProvider(config.openId, openIdOutbound(config)),
     tokens: createTokens(config.tokenSecrets),
     readPolicySnapshot,
     readLedger,
@@ -100,3 +105,11 @@ export function createServices(deps: ApiDeps): Services {
     keyTurns: createTurns(),
   };
 }
+
+/** The way to the OpenID provider. Its keys may be longer than the answers of others. */
+const openIdOutbound = ({ endpoints: { privateSubnets, ports } }: ApiDeps["config"]) =>
+  createOutboundClient({
+    rules: { privateSubnets, ports, plain: false },
+    deadlineMs: 10_000,
+    maxAnswerBytes: 1_048_576,
+  });

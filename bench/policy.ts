@@ -143,6 +143,7 @@ function createWorld(
         temporalUrl: null,
         environment: { name: null, color: "grey" },
       },
+      openId: null,
       inboxStreams: 1,
       vapidPublicKey: null,
       endpoints: { pushServices: [], privateSubnets: [], ports: [] },

@@ -5,6 +5,7 @@ import { parseMailbox, parseSender, type Sender } from "../domain/address.ts";
 import { maxShards } from "../domain/delivery/queues.ts";
 import { type MasterKey, parseMasterKeys } from "../domain/sealing/master-keys.ts";
 import { publicKey } from "../domain/push-subscription.ts";
+import { operatorRoles } from "../domain/role.ts";
 import { isSigningSecret } from "../domain/signature.ts";
 import { nameText } from "../domain/text.ts";
 import { webUrl } from "../domain/web-url.ts";
@@ -208,6 +209,34 @@ const vapidSubject = z
     "must not be at localhost: Apple's push service answers 403 to such a contact",
   );
 
+/** The schema of the issuer of an OpenID provider. */
+const issuer = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && isOrigin(new URL(text).origin) && !/[?#@]/.test(text),
+    "must be an address such as https://login.example.org; http is accepted for loopback addresses only",
+  );
+
+/** The schema of the roles of groups in a list. */
+const groupRoles = z.string().transform((text, context) => {
+  const pairs = text
+    .split(",")
+    .map((pair) => pair.trim())
+    .filter(Boolean)
+    .map((pair) => {
+      const at = pair.lastIndexOf("=");
+      const role = operatorRoles.find((one) => one === pair.slice(at + 1).trim());
+      const group = pair.slice(0, at).trim();
+      return at > 0 && group !== "" && role ? { group, role } : null;
+    });
+  if (pairs.length > 0 && pairs.every((pair) => pair !== null)) return pairs;
+  context.addIssue({
+    code: "custom",
+    message: `must be groups with roles such as ops=admin, separated by commas; the roles are ${operatorRoles.join(", ")}`,
+  });
+  return z.NEVER;
+});
+
 const consoleColors = ["grey", "blue", "green", "amber", "red", "violet"] as const;
 
 /** The schema of the variables that enable OpenTelemetry. */
@@ -275,6 +304,32 @@ export const variables = {
     .optional()
     .describe(
       "Address at which operators reach Temporal's web interface, for links of the console. `npm start` uses that of its own server.",
+    ),
+  OIDC_ISSUER: issuer
+    .optional()
+    .describe(
+      "OpenID provider through which people [sign in to the console](console.md#sign-in-through-an-openid-provider): its issuer, as `https://login.example.org/realms/staff`. Without it, people sign in with API keys. The rules for [outgoing requests](#outgoing-requests) apply to it.",
+    ),
+  OIDC_CLIENT_ID: z.string().min(1).optional().describe("The client's id at the OpenID provider."),
+  OIDC_CLIENT_SECRET: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The client's secret at the OpenID provider, which is sent as HTTP Basic."),
+  OIDC_SCOPES: z
+    .string()
+    .regex(/^openid( [\w:./-]+)*$/, "must be scopes separated by spaces, with openid first")
+    .default("openid profile")
+    .describe("Scopes that the OpenID provider is asked for, separated by spaces."),
+  OIDC_GROUPS_CLAIM: z
+    .string()
+    .min(1)
+    .default("groups")
+    .describe("Claim of the ID token with the groups of a person: a list of texts, or one text."),
+  OIDC_ROLES: groupRoles
+    .optional()
+    .describe(
+      "Roles of the groups of the OpenID provider, separated by commas: `ops=admin, marketing=sender, *=viewer`. `*` is everybody. A person has the most powerful role of their groups, and cannot sign in without one.",
     ),
   API_TRUSTED_PROXIES: wholeNumber(0, 10, 0).describe(
     "Number of proxies in front of the API that add to `X-Forwarded-For`. The audit trail records the client address that the first of them saw.",
@@ -450,6 +505,9 @@ const isMissing = ({ value, fault }: RawValue) => value === undefined && fault =
 const companions: Partial<Record<Variable, Variable>> = {
   EVENTS_URL: "EVENTS_SECRET",
   VAPID_PRIVATE_KEY: "VAPID_SUBJECT",
+  OIDC_ISSUER: "OIDC_CLIENT_ID",
+  OIDC_CLIENT_ID: "OIDC_CLIENT_SECRET",
+  OIDC_CLIENT_SECRET: "OIDC_ROLES",
 };
 
 /**
@@ -500,6 +558,12 @@ export const apiVariables = [
   "CONSOLE_ENVIRONMENT",
   "CONSOLE_COLOR",
   "CONSOLE_TEMPORAL_URL",
+  "OIDC_ISSUER",
+  "OIDC_CLIENT_ID",
+  "OIDC_CLIENT_SECRET",
+  "OIDC_SCOPES",
+  "OIDC_GROUPS_CLAIM",
+  "OIDC_ROLES",
   "API_TRUSTED_PROXIES",
   "API_REQUESTS_PER_MINUTE",
   "MAX_UNSENT",

@@ -25,6 +25,7 @@ export const idPrefixes = {
   inboxItem: "inb",
   address: "adr",
   session: "ses",
+  operator: "opr",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -11,7 +11,8 @@ const entry = z
   .object({
     id: z.string().openapi({ example: "aud_01jd3v8qyee7fr8xmcsnh5hbcd" }),
     actor: z.string().openapi({
-      description: "The author of the change: `bootstrap`, `recipient`, or the id of an API key",
+      description:
+        "The author of the change: `bootstrap`, `recipient`, or the id of an API key or an operator",
       example: "bootstrap",
     }),
     action: z.string().openapi({ example: "campaign.pause" }),
@@ -51,7 +52,8 @@ const list = defineRoute({
     query: z.object({
       ...pageQuery(byCreation),
       actor: text(100).optional().openapi({
-        description: "The author of the change: `bootstrap`, `recipient`, or the id of an API key",
+        description:
+          "The author of the change: `bootstrap`, `recipient`, or the id of an API key or an operator",
         example: "bootstrap",
       }),
       action: text(100).optional().openapi({

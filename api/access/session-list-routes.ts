@@ -16,10 +16,15 @@ const listedSession = z
   .object({
     id: z.string().openapi({ example: exampleIdOf("session") }),
     actor: z.string().openapi({
-      description: "The id of the API key that signed in, or `bootstrap`",
+      description: "The id of the API key or of the operator that signed in, or `bootstrap`",
       example: exampleIdOf("apiKey"),
     }),
-    name: z.string().openapi({ description: "The name of the API key", example: "Ada at work" }),
+    name: z
+      .string()
+      .openapi({
+        description: "The name of the API key or of the operator",
+        example: "Ada at work",
+      }),
     role: z.enum(roles).openapi({ example: "sender" }),
     createdAt: z.iso.datetime(),
     lastUsedAt: z.iso.datetime().openapi({
@@ -79,7 +84,7 @@ export function sessionListRoutes(services: Services) {
         (selection) =>
           prisma.session.findMany({
             ...filterBy(selection, inForceAt(clock())),
-            include: { apiKey: { select: { name: true, role: true } } },
+            include: withOwner,
           }),
         listedJson,
       );
@@ -109,6 +114,11 @@ export function sessionListRoutes(services: Services) {
     });
 }
 
+const withOwner = {
+  apiKey: { select: { id: true, name: true, role: true } },
+  operator: { select: { id: true, name: true } },
+} as const;
+
 const inForceAt = (now: Date): Prisma.SessionWhereInput => ({
   expiresAt: { gt: now },
   lastUsedAt: { gt: new Date(now.getTime() - idleMs) },
@@ -118,16 +128,19 @@ const inForceAt = (now: Date): Prisma.SessionWhereInput => ({
   ],
 });
 
-type ListedRow = Prisma.SessionGetPayload<{
-  include: { apiKey: { select: { name: true; role: true } } };
-}>;
+type ListedRow = Prisma.SessionGetPayload<{ include: typeof withOwner }>;
 
-const listedJson = ({ id, keyId, apiKey, createdAt, lastUsedAt, expiresAt }: ListedRow) => ({
-  id: publicId("session", id),
-  actor: keyId === null ? "bootstrap" : publicId("apiKey", keyId),
-  name: apiKey?.name ?? bootstrapName,
-  role: apiKey?.role ?? ("admin" as const),
-  createdAt: createdAt.toISOString(),
-  lastUsedAt: lastUsedAt.toISOString(),
-  expiresAt: expiresAt.toISOString(),
-});
+function listedJson({ id, apiKey, operator, role, createdAt, lastUsedAt, expiresAt }: ListedRow) {
+  const owner = apiKey
+    ? { actor: publicId("apiKey", apiKey.id), name: apiKey.name, role: apiKey.role }
+    : operator
+      ? { actor: publicId("operator", operator.id), name: operator.name, role: role! }
+      : { actor: "bootstrap", name: bootstrapName, role: "admin" as const };
+  return {
+    id: publicId("session", id),
+    ...owner,
+    createdAt: createdAt.toISOString(),
+    lastUsedAt: lastUsedAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+  };
+}

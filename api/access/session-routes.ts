@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { publicId } from "../../domain/ids.ts";
+import { parsePublicId, publicId } from "../../domain/ids.ts";
 import { roles } from "../../domain/role.ts";
 import { scopes } from "../../domain/scope.ts";
 import { text } from "../../domain/text.ts";
@@ -32,10 +32,15 @@ const session = z
     id: z.string().openapi({ example: exampleIdOf("session") }),
     actor: z.string().openapi({
       description:
-        "The author of the changes that this session makes, in the audit trail: the id of the API key, or `bootstrap`",
+        "The author of the changes that this session makes, in the audit trail: the id of the API key or of the operator, or `bootstrap`",
       example: exampleIdOf("apiKey"),
     }),
-    name: z.string().openapi({ description: "The name of the API key", example: "Ada at work" }),
+    name: z
+      .string()
+      .openapi({
+        description: "The name of the API key or of the operator",
+        example: "Ada at work",
+      }),
     role: z.enum(roles).openapi({ example: "sender" }),
     scopes: z.array(z.enum(scopes)).nullable().openapi({
       description:
@@ -46,7 +51,7 @@ const session = z
       .string()
       .nullable()
       .openapi({
-        description: "The API key that signed in; null for `TIDINGS_API_KEY`",
+        description: "The API key that signed in; null for `TIDINGS_API_KEY`, and for an operator",
         example: exampleIdOf("apiKey"),
       }),
     expiresAt: z.iso
@@ -139,7 +144,7 @@ export function sessionRoutes(services: Services) {
       name,
       role: caller.role!,
       scopes: caller.scopes && [...caller.scopes],
-      keyId: caller.id === "bootstrap" ? null : caller.id,
+      keyId: parsePublicId("apiKey", caller.id) && caller.id,
       expiresAt: expiresAt.toISOString(),
       idleExpiresAt: idleExpiresAt.toISOString(),
       features: features.filter((feature) =>

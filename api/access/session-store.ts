@@ -7,12 +7,15 @@ import { recordChangesOver } from "../http/audit.ts";
 import { unauthorized } from "../http/auth.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { bootstrapCaller, type Caller, callerOfKey } from "../http/keyring.ts";
+import type { Identified } from "./openid-provider.ts";
 import { isOnLoopback } from "../http/own-pages.ts";
 import { Problem } from "../http/problem.ts";
 import {
+  callerOfOperator,
   idleMs,
   isSessionSecret,
   newSessionSecret,
+  operatorSessionMs,
   sessionMs,
   type Sessions,
 } from "../http/sessions.ts";
@@ -23,7 +26,7 @@ type Connection = Pick<PoolClient, "query">;
 /** How long a sign-in code is valid. */
 const codeMs = 600_000;
 
-/** The UUID of the key of a caller; null for the bootstrap key. */
+/** The UUID of the key of a caller; null for the bootstrap key and for an operator. */
 const keyIdOf = ({ id }: Caller): string | null => parsePublicId("apiKey", id);
 
 /** Makes a code that signs in once as the caller. Codes whose time is over are removed. */
@@ -78,20 +81,37 @@ function requireConsoleUser(c: Context<ApiEnv>, { id, role }: Caller): void {
     );
 }
 
+/** Who signs in: the owner of a key, whoever has a code, or a person whom the OpenID provider has identified. */
+type SignIn = { caller: Caller } | { code: string } | { operator: Identified };
+
+async function identify(
+  client: Connection,
+  { by, sessions, now }: { by: SignIn; sessions: Sessions; now: Date },
+): Promise<Caller | null> {
+  if ("caller" in by) return by.caller;
+  if ("code" in by) return redeemCode(client, { sessions, code: by.code, now });
+  const { issuer, subject, name, role } = by.operator;
+  const { rows } = await client.query<{ id: string }>(
+    `INSERT INTO operators (id, issuer, subject, name, created_at, last_sign_in_at) VALUES ($1, $2, $3, $4, $5, $5)
+     ON CONFLICT (issuer, subject) DO UPDATE SET name = excluded.name, last_sign_in_at = excluded.last_sign_in_at RETURNING id`,
+    [newUuid(now), issuer, subject, name, now],
+  );
+  return callerOfOperator(rows[0]!.id, role);
+}
+
 /**
- * Signs in a caller, or whoever a code signs in, which is used up: begins a session and ends the one that the browser has had. Resolves with the
+ * Signs in, and uses up the code if there is one: begins a session and ends the one that the browser has had. Resolves with the
  * secret for the cookie. Sessions whose time is over are removed.
  * @param previous the secret in the cookie of the request, if it has one
  */
 export async function beginSession(
   c: Context<ApiEnv>,
   { publicPool, sessions, clock }: Pick<Services, "publicPool" | "sessions" | "clock">,
-  { by, previous }: { by: { caller: Caller } | { code: string }; previous: string | undefined },
+  { by, previous }: { by: SignIn; previous: string | undefined },
 ): Promise<string> {
   return inTransaction(publicPool, async (client) => {
     const now = clock();
-    const caller =
-      "caller" in by ? by.caller : await redeemCode(client, { sessions, code: by.code, now });
+    const caller = await identify(client, { by, sessions, now });
     if (!caller)
       throw unauthorized(
         "This code is not valid: it was used, is older than 10 minutes, or its key has ended. Get a new one, or sign in with an API key.",
@@ -99,10 +119,11 @@ export async function beginSession(
       );
     requireConsoleUser(c, caller);
     c.set("caller", caller);
-    const keyId = keyIdOf(caller);
+    const operatorId = parsePublicId("operator", caller.id);
     const id = newUuid(now);
-    const expiresAt = new Date(now.getTime() + sessionMs);
-    const secret = newSessionSecret({ isBootstrap: keyId === null });
+    const lifeMs = operatorId === null ? sessionMs : operatorSessionMs;
+    const expiresAt = new Date(now.getTime() + lifeMs);
+    const secret = newSessionSecret({ isBootstrap: caller.id === bootstrapCaller.id });
     await client.query("DELETE FROM sessions WHERE expires_at <= $1 OR last_used_at <= $2", [
       now,
       new Date(now.getTime() - idleMs),
@@ -110,8 +131,17 @@ export async function beginSession(
     if (previous !== undefined)
       await client.query("DELETE FROM sessions WHERE hash = $1", [sessions.hashOf(previous)]);
     await client.query(
-      "INSERT INTO sessions (id, hash, key_id, created_at, expires_at, last_used_at) VALUES ($1, $2, $3, $4, $5, $4)",
-      [id, sessions.hashOf(secret), keyId, now, expiresAt],
+      `INSERT INTO sessions (id, hash, key_id, operator_id, role, created_at, expires_at, last_used_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $6)`,
+      [
+        id,
+        sessions.hashOf(secret),
+        keyIdOf(caller),
+        operatorId,
+        operatorId && caller.role,
+        now,
+        expiresAt,
+      ],
     );
     const after = { expiresAt: expiresAt.toISOString() };
     const change = { action: "session.begin", resource: publicId("session", id), after };

@@ -150,7 +150,7 @@ export function requireRight({ role, scopes }: Caller, needed: Required): void {
       "forbidden",
       role === null
         ? `This operation needs an API key of the role ${needed.role}, not a recipient's token.`
-        : `This operation needs the role ${needed.role}. The role of your key is ${role}: use another key.`,
+        : `This operation needs the role ${needed.role}. Your role is ${role}.`,
     );
   if (!includesScope(scopes, needed.scope))
     throw new Problem(

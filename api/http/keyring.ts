@@ -8,9 +8,9 @@ import { createSecretCache } from "./secret-cache.ts";
 
 /** The caller of a request. */
 export interface Caller {
-  /** The id in the audit trail and in logs: the public id of the key, `bootstrap` for the configured key, or `recipient`. */
+  /** The id in the audit trail and in logs: the public id of the key or the operator, `bootstrap` for the configured key, or `recipient`. */
   id: string;
-  /** The scope of rate limits and Idempotency-Keys: the id of the key, or the public id of the recipient. */
+  /** The scope of rate limits and Idempotency-Keys: the public id of the key, the operator or the recipient. */
   scope: string;
   /** Null for a recipient, who has no role. */
   role: Role | null;

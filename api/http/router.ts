@@ -2,7 +2,7 @@ import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi
 import type { MiddlewareHandler } from "hono";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import type { Role } from "../../domain/role.ts";
+import type { OperatorRole, Role } from "../../domain/role.ts";
 import { type Scope, scopeOf } from "../../domain/scope.ts";
 import type { KeptSealer } from "../../ledger/sealer.ts";
 import type { RecipientPurpose } from "../../domain/tokens.ts";
@@ -53,6 +53,8 @@ interface ApiConfig {
   /** The time between two heartbeats of a stream, in milliseconds: 25 seconds by default for an inbox, 15 for the console. */
   heartbeatMs?: number;
   console: ConsoleConfig;
+  /** The OpenID provider through which people sign in to the console; null if there is none. */
+  openId: OpenIdSettings | null;
   /** The bootstrap key, of the role `admin`. */
   apiKey: string;
   /** Secrets that sign the tokens and links of recipients, the newest first (domain/tokens.ts). */
@@ -78,6 +80,21 @@ interface ApiConfig {
   maxScheduled: number;
   /** The share of one recipient in the limits on deliveries. */
   maxUnsentPerRecipient: number;
+}
+
+/** How people sign in through an OpenID provider (api/access/openid-provider.ts). */
+export interface OpenIdSettings {
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+  /** The scopes to ask for, separated by spaces. */
+  scopes: string;
+  /** The claim of the ID token with the groups of a person. */
+  groupsClaim: string;
+  /** The role that each group has; the group `*` is everybody. */
+  roles: readonly { group: string; role: OperatorRole }[];
+  /** The address of the callback route. */
+  redirectUri: string;
 }
 
 export interface ConsoleConfig extends ConsolePlace {

@@ -2,6 +2,7 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { Pool } from "pg";
+import { publicId } from "../../domain/ids.ts";
 import type { Role } from "../../domain/role.ts";
 import type { Scope } from "../../domain/scope.ts";
 import { bootstrapCaller, type Caller, callerOfKey } from "./keyring.ts";
@@ -11,6 +12,8 @@ import { createSecretCache } from "./secret-cache.ts";
 /** A session ends when it has not been used for this long, and at the latest `sessionMs` after it began. */
 export const idleMs = 12 * 3_600_000;
 export const sessionMs = 7 * 86_400_000;
+/** Operators prove more often that they are still in their groups. */
+export const operatorSessionMs = 86_400_000;
 
 /** The cookie's name is `__Host-tidings`: browsers accept such a cookie only with Secure, Path=/ and without a domain. */
 const cookieName = "tidings";
@@ -26,9 +29,9 @@ const cookieTerms = {
 export interface Session {
   /** The UUID. */
   id: string;
-  /** The key that signed in acts: with its id, its role and its scopes. */
+  /** The key or the operator that signed in acts: with its id, its role and its scopes. */
   caller: Caller;
-  /** The name of the key. */
+  /** The name of the key or of the operator. */
   name: string;
   /** When the session ends even if it is used. */
   expiresAt: Date;
@@ -61,20 +64,23 @@ export const isSessionSecret = (text: string): boolean => secretForm.test(text);
 
 interface SessionRow {
   /** The hash that was looked for, in base64. */
-  name: string;
+  hash: string;
   id: string;
   expiresAt: Date;
   keyId: string | null;
-  keyName: string | null;
+  operatorId: string | null;
+  /** That of the key or of the operator; null for the bootstrap key. */
+  name: string | null;
   role: Role;
   scopes: Scope[];
   requestsPerMinute: number | null;
 }
 
 const findSql = `
-  SELECT encode(h.hash, 'base64') AS name, s.id, s.expires_at AS "expiresAt", k.id AS "keyId", k.name AS "keyName", k.role, k.scopes,
-    k.requests_per_minute AS "requestsPerMinute"
-  FROM unnest($1::bytea[]) AS h(hash) JOIN sessions s ON s.hash = h.hash LEFT JOIN api_keys k ON k.id = s.key_id
+  SELECT encode(h.hash, 'base64') AS hash, s.id, s.expires_at AS "expiresAt", s.key_id AS "keyId", s.operator_id AS "operatorId",
+    coalesce(k.name, o.name) AS name, coalesce(k.role, s.role) AS role, k.scopes, k.requests_per_minute AS "requestsPerMinute"
+  FROM unnest($1::bytea[]) AS h(hash) JOIN sessions s ON s.hash = h.hash
+    LEFT JOIN api_keys k ON k.id = s.key_id LEFT JOIN operators o ON o.id = s.operator_id
   WHERE s.expires_at > $2 AND s.last_used_at > $3
     AND (s.key_id IS NULL OR (k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)))`;
 
@@ -101,7 +107,7 @@ export function createSessions({
       text: findSql,
       values: [hashes, now, new Date(now.getTime() - idleMs)],
     });
-    return new Map(rows.map((row) => [row.name, sessionOf(row)]));
+    return new Map(rows.map((row) => [row.hash, sessionOf(row)]));
   }
 
   /** Sessions of the bootstrap key are stored under a hash that only this key makes: with another one they are not found. */
@@ -127,10 +133,18 @@ export function createSessions({
   };
 }
 
-function sessionOf({ id, expiresAt, keyId, keyName, ...rights }: SessionRow): Session {
-  return keyId === null
-    ? { id, expiresAt, caller: bootstrapCaller, name: bootstrapName }
-    : { id, expiresAt, caller: callerOfKey({ id: keyId, ...rights }), name: keyName! };
+function sessionOf({ id, expiresAt, keyId, operatorId, name, ...rights }: SessionRow): Session {
+  if (keyId !== null)
+    return { id, expiresAt, caller: callerOfKey({ id: keyId, ...rights }), name: name! };
+  if (operatorId !== null)
+    return { id, expiresAt, caller: callerOfOperator(operatorId, rights.role), name: name! };
+  return { id, expiresAt, caller: bootstrapCaller, name: bootstrapName };
+}
+
+/** The caller whom an operator is, by their UUID. */
+export function callerOfOperator(uuid: string, role: Role): Caller {
+  const id = publicId("operator", uuid);
+  return { id, scope: id, role, scopes: null, requestsPerMinute: null };
 }
 
 /** The name under which sessions of the bootstrap key are shown. */

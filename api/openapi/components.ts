@@ -45,8 +45,7 @@ const examples: Partial<Record<ProblemKind, { detail: string; errors?: unknown[]
   "malformed-json": { detail: "Line 1, column 9: expected a value." },
   unauthorized: { detail: "Send an API key as Authorization: Bearer <key>." },
   forbidden: {
-    detail:
-      "This operation needs the role sender. The role of your key is viewer: use another key.",
+    detail: "This operation needs the role sender. Your role is viewer.",
   },
   "not-found": { detail: "There is no campaign with this id." },
   conflict: {

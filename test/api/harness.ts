@@ -92,6 +92,7 @@ export async function startApi({
         temporalUrl: null,
         environment: { name: null, color: "grey" },
       },
+      openId: null,
       vapidPublicKey: null,
       endpoints: { pushServices: [], privateSubnets: [], ports: [] },
       trustedProxies: 0,

@@ -19,7 +19,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     gates: ["key"],
     routes: ["document", "origin"],
   },
-  "ids and addresses of callers and of what they changed, and codes": {
+  "ids, names and addresses of callers and of what they changed, and codes": {
     addresses: ["disabled_reason", "kind", "service"],
     api_keys: ["created_by", "prefix", "scopes"],
     attachments: ["created_by", "hash"],
@@ -42,6 +42,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     earlier_attempts: ["failure", "provider"],
     breakers: ["provider"],
     data_keys: ["wrapped_by"],
+    operators: ["issuer", "name", "subject"],
   },
   "what servers answered, without addresses": {
     breakers: ["reason"],

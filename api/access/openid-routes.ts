@@ -1,0 +1,94 @@
+import type { Context } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import type { ApiEnv } from "../http/context.ts";
+import { requireConsoleHost } from "../http/own-pages.ts";
+import { Problem } from "../http/problem.ts";
+import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
+import { readSessionCookie, setSessionCookie } from "../http/sessions.ts";
+import type { Services } from "../services.ts";
+import type { OpenIdProvider, SignInSecrets } from "./openid-provider.ts";
+import { beginSession } from "./session-store.ts";
+
+/** How long a person may take at the provider. */
+const signInSeconds = 600;
+const cookieName = "tidings-sign-in";
+const cookieTerms = {
+  prefix: "host",
+  path: "/",
+  secure: true,
+  httpOnly: true,
+  // The answer of the provider is a navigation from another site.
+  sameSite: "Lax",
+} as const;
+
+const begin = defineRoute({
+  method: "get",
+  path: "/v1/session/oidc",
+  access: "public",
+  summary: "Begin to sign in to the console through the OpenID provider",
+  description:
+    "Redirects the browser to the provider, with `state`, `nonce` and PKCE, which a cookie binds to this browser for 10 minutes. 404 if no provider is configured.",
+  responses: { 302: { description: "The page of the provider" }, ...problemResponse },
+});
+
+const finish = defineRoute({
+  method: "get",
+  path: "/v1/session/oidc/callback",
+  access: "public",
+  summary: "Finish signing in with the answer of the OpenID provider",
+  description:
+    "Its address is registered with the provider. Sets the cookie of the session, which lasts for 24 hours at most, and redirects to the console.",
+  responses: { 302: { description: "The console" }, ...problemResponse },
+});
+
+/** The routes by which people sign in through an OpenID provider, if one is configured. */
+export function openIdRoutes(services: Services) {
+  const { openIdProvider, sessions, config } = services;
+
+  function requireProvider(c: Context<ApiEnv>): OpenIdProvider {
+    requireConsoleHost(c, config.console);
+    if (openIdProvider) return openIdProvider;
+    throw new Problem(
+      "not-found",
+      "No OpenID provider is configured (OIDC_ISSUER). Sign in with an API key.",
+    );
+  }
+
+  return createRouter()
+    .openapi(begin, async (c) => {
+      const { url, secrets } = await requireProvider(c).begin();
+      setCookie(c, cookieName, packSecrets(secrets), { ...cookieTerms, maxAge: signInSeconds });
+      return c.redirect(url.href, 302);
+    })
+    .openapi(finish, async (c) => {
+      const provider = requireProvider(c);
+      const secrets = unpackSecrets(getCookie(c, cookieName, "host"));
+      deleteCookie(c, cookieName, cookieTerms);
+      if (!secrets)
+        throw new Problem(
+          "forbidden",
+          "This sign-in was not begun in this browser within the last 10 minutes. Begin again at /console/.",
+        );
+      const operator = await provider.finish(new URL(c.req.url).search, secrets);
+      if (!operator)
+        throw new Problem(
+          "forbidden",
+          "None of your groups has a role here (OIDC_ROLES). Ask an administrator.",
+        );
+      const secret = await beginSession(c, services, {
+        by: { operator },
+        previous: readSessionCookie(c),
+      });
+      sessions.clear();
+      setSessionCookie(c, secret);
+      return c.redirect("/console/", 302);
+    });
+}
+
+const packSecrets = ({ state, nonce, verifier }: SignInSecrets): string =>
+  [state, nonce, verifier].join("~");
+
+function unpackSecrets(cookie: string | undefined): SignInSecrets | null {
+  const [state, nonce, verifier] = cookie?.split("~") ?? [];
+  return state && nonce && verifier ? { state, nonce, verifier } : null;
+}
