@@ -1,7 +1,7 @@
 import { getPath } from "hono/utils/url";
 import { memoryShare } from "../config/memory.ts";
-import { readConsoleFiles } from "./console/files.ts";
-import { consolePathOf, consoleRoutes } from "./console/routes.ts";
+import { readConsoleFiles } from "./console-pages/files.ts";
+import { consolePathOf, consoleRoutes } from "./console-pages/routes.ts";
 import { authenticate, requireRight, type Scheme } from "./http/auth.ts";
 import { allowOrigins } from "./http/cors.ts";
 import { createErrorHandler, createNotFoundHandler } from "./http/error-handlers.ts";

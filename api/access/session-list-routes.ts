@@ -19,12 +19,10 @@ const listedSession = z
       description: "The id of the API key or of the operator that signed in, or `bootstrap`",
       example: exampleIdOf("apiKey"),
     }),
-    name: z
-      .string()
-      .openapi({
-        description: "The name of the API key or of the operator",
-        example: "Ada at work",
-      }),
+    name: z.string().openapi({
+      description: "The name of the API key or of the operator",
+      example: "Ada at work",
+    }),
     role: z.enum(roles).openapi({ example: "sender" }),
     createdAt: z.iso.datetime(),
     lastUsedAt: z.iso.datetime().openapi({

@@ -35,12 +35,10 @@ const session = z
         "The author of the changes that this session makes, in the audit trail: the id of the API key or of the operator, or `bootstrap`",
       example: exampleIdOf("apiKey"),
     }),
-    name: z
-      .string()
-      .openapi({
-        description: "The name of the API key or of the operator",
-        example: "Ada at work",
-      }),
+    name: z.string().openapi({
+      description: "The name of the API key or of the operator",
+      example: "Ada at work",
+    }),
     role: z.enum(roles).openapi({ example: "sender" }),
     scopes: z.array(z.enum(scopes)).nullable().openapi({
       description:

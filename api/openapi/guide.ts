@@ -8,8 +8,11 @@ Send an API key as \`Authorization: Bearer …\`. A key has a role: \`metrics\` 
 things, and \`admin\` also manages keys, edits the policy and notification types, erases recipients, removes suppressions and reads the audit trail. \`x-tidings-role\` names
 the least role for each operation, and \`x-tidings-scope\` its scope, such as \`notifications:write\`. A key that is limited to scopes can use only operations of these scopes.
 
+A browser that is signed in to the console (\`POST /v1/session\`) sends a cookie in place of a key. It counts only for pages of the same origin, and a change also needs the header
+\`X-Tidings-Console: 1\` and a JSON body; otherwise the response is 403.
+
 Operations whose \`x-tidings-role\` is \`recipient\` take a recipient's token instead of a key, in the same header. Tidings signs the token, which expires and gives access to that
-recipient's own data only. \`/healthz\`, \`/readyz\`, this document and \`/docs\`, to which \`/\` redirects, need no key.
+recipient's own data only. \`/healthz\`, \`/readyz\`, this document, \`/docs\` and the pages of the console need no key.
 
 ## Bodies
 

@@ -5,7 +5,7 @@ import { requireConsoleHost } from "../http/own-pages.ts";
 import { Problem } from "../http/problem.ts";
 import { type ConsoleConfig, createRouter, defineRoute, problemResponse } from "../http/router.ts";
 import { sendFile } from "../http/served-file.ts";
-import type { ConsoleFiles } from "./files.ts";
+import { type ConsoleFiles, contentTypes } from "./files.ts";
 import { previewFrame, previewPolicy } from "./preview-frame.ts";
 
 /** Allows only what this process serves: nothing inline, no frame around the page, and no text as a script. */
@@ -38,9 +38,21 @@ const pageHeaders = {
 const page = { access: "public", class: "page" } as const;
 const content = { content: { "text/html": { schema: z.string() } } };
 const fileAnswers = {
-  200: { description: "The file, compressed if the request accepts that", ...content },
+  200: {
+    description: "The file, compressed if the request accepts that",
+    content: Object.fromEntries(
+      Object.values(contentTypes).map((type) => [type.split(";")[0]!, { schema: z.string() }]),
+    ),
+  },
   304: { description: "The file has not changed since the version named by `If-None-Match`" },
   ...problemResponse,
+};
+const pageAnswers = {
+  ...fileAnswers,
+  404: {
+    description: "The console has not been built",
+    content: { "text/plain": { schema: z.string() } },
+  },
 };
 
 const redirect = defineRoute({
@@ -58,13 +70,7 @@ const showPage = defineRoute({
   summary: "Get the page of the console",
   description:
     "Every other path under `/console/` is a view of the console, and has the same page.",
-  responses: {
-    ...fileAnswers,
-    404: {
-      description: "The console has not been built",
-      content: { "text/plain": { schema: z.string() } },
-    },
-  },
+  responses: pageAnswers,
 });
 
 const showFrame = defineRoute({
@@ -93,13 +99,17 @@ const file = (folder: string) => ({
     }),
   },
   summary: `Get a file of the console${folder}`,
-  responses: fileAnswers,
 });
 
-const showFile = defineRoute({ ...file(", or a view"), path: "/console/{file}" });
+const showFile = defineRoute({
+  ...file(", or the page of a view"),
+  path: "/console/{file}",
+  responses: pageAnswers,
+});
 const showAsset = defineRoute({
   ...file(" whose name contains its hash"),
   path: "/console/assets/{file}",
+  responses: fileAnswers,
 });
 
 /** The path of the route that serves a path: views of the console may have several parts, and all are served by the page. */

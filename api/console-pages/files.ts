@@ -3,7 +3,7 @@ import { extname, join, relative, sep } from "node:path";
 import { prepareFile, type ServedFile } from "../http/served-file.ts";
 
 /** The content types of the files of a build by their extension. Other files are not served. */
-const types: Record<string, string> = {
+export const contentTypes: Record<string, string> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
@@ -26,7 +26,7 @@ export function readConsoleFiles(folder: string): ConsoleFiles {
   if (!existsSync(join(folder, "index.html"))) return new Map();
   return new Map(
     pathsIn(folder).flatMap((path) => {
-      const type = types[extname(path)];
+      const type = contentTypes[extname(path)];
       if (type === undefined) return [];
       const name = relative(folder, path).split(sep).join("/");
       return [[name, prepareFile(readFileSync(path), type)] as const];
