@@ -12,7 +12,7 @@ export interface ConsolePlace {
 }
 
 /** The header that the pages of the console send with each request. A page of another origin cannot send it without asking first. */
-export const consoleHeader = "x-tidings-console";
+const consoleHeader = "x-tidings-console";
 
 const safeMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 const jsonType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i;

@@ -51,10 +51,28 @@ describe("npm start", () => {
       },
     });
 
+  /** Signs in twice with the code in the link that the launcher printed, and returns the statuses. */
+  async function signInByLink(launcher: LauncherProcess): Promise<number[]> {
+    const [, code] = /Console +\S+\/console\/#code=(\S+) {2}\(signs in once/.exec(
+      launcher.output(),
+    )!;
+    const headers = {
+      "content-type": "application/json",
+      "sec-fetch-site": "same-origin",
+      "x-tidings-console": "1",
+    };
+    const send = async () => {
+      const init = { method: "POST", headers, body: JSON.stringify({ code }) };
+      return (await fetch(`${apiOf(launcher)}/v1/session`, init)).status;
+    };
+    return [await send(), await send()];
+  }
+
   it("stops on the first signal with nothing left behind, and finds its data again", async () => {
     const first = start();
     await first.running;
     expect(first.output()).toMatch(/API key +tdg_\S{20,} {2}\(shown once/);
+    expect(await signInByLink(first)).toEqual([201, 401]);
     for (const name of ["api-key", "sealing-keys"])
       expect(statSync(join(dataDir, name)).mode & 0o777).toBe(0o600);
     expect(await (await call(first, "/readyz")).json()).toMatchObject({ sealing: "up" });
