@@ -33,6 +33,12 @@ export function suppressedAddress(
   return { kind: "address", address: channel === "email" ? addressKey(address)! : address };
 }
 
+/** Why messages to a recipient on a channel are suppressed, where only the recipient's email address is looked up; null where they are not. */
+export const suppressionOn = (
+  channel: Channel,
+  { suppression }: { suppression: SuppressionReason | null },
+): SuppressionReason | null => (channel === "email" ? suppression : null);
+
 /** The key by which the suppression of a recipient's address is found; null where the channel has no suppressions. */
 export function suppressionKey(channel: Channel, address: string): string | null {
   switch (channel) {

@@ -6,14 +6,8 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
 import { recipientReference } from "../domain/recipient.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
-import type {
-  RequestedMessage,
-  Simulation,
-  WaitingGroup,
-} from "../domain/policy/simulate-types.ts";
+import type { RequestedMessage, Simulation } from "../domain/policy/simulate-types.ts";
 import { isStage } from "./conditions.ts";
-import { isSupersededBySent, repeatsEndedColumn } from "./repeats.ts";
-import { defineStatement, executeOn } from "./sql.ts";
 import { readSuppressions } from "./suppressions.ts";
 
 /** The current state of a recipient that decisions depend on. */
@@ -165,62 +159,3 @@ export function toRequestedMessage(
 
 export const typeOf = (id: string | null, types: ReadonlyMap<string, NotificationType>) =>
   id === null ? null : (types.get(id) ?? null);
-
-/** The maximum of open deliveries of one recipient that are read. */
-const openLimit = 2_000;
-
-type PendingRow = RequestRow & Pick<RequestedMessage, "repeats" | "superseded">;
-
-const pendingMessages = defineStatement<
-  { recipientId: string; windowSeconds: number; typeCollapseKeys: Record<string, string> },
-  PendingRow
->(`
-  SELECT ${requestColumns}, ${repeatsEndedColumn({ windowSeconds: ":windowSeconds::float8", recordedBy: "'infinity'" })} AS repeats,
-    ${isSupersededBySent("(:typeCollapseKeys::jsonb ->> n.type_id::text)", { recordedBy: "'infinity'" })} AS superseded
-  FROM ${requestTables}
-  WHERE d.recipient_id = :recipientId::uuid AND d.due_at IS NOT NULL AND d.status = 'pending' AND (c.id IS NULL OR c.status = 'running')
-  ORDER BY d.id LIMIT ${openLimit}`);
-
-/** Reads the waiting messages of a recipient for the start of a simulation. A claimed message counts as sent. */
-export async function readPendingMessages(
-  pool: Pick<Pool, "query">,
-  recipientId: string,
-  types: ReadonlyMap<string, NotificationType>,
-  deduplicationSeconds: number,
-): Promise<{ requests: RequestedMessage[]; groups: WaitingGroup[] }> {
-  const rows = await executeOn(pool)(pendingMessages, {
-    recipientId,
-    windowSeconds: deduplicationSeconds,
-    typeCollapseKeys: Object.fromEntries(
-      [...types].flatMap(([id, { collapseKey }]) =>
-        collapseKey === null ? [] : [[id, collapseKey]],
-      ),
-    ),
-  });
-  const groups = await readGroups(pool, recipientId);
-  return {
-    groups,
-    requests: rows.map((row) => ({
-      ...toRequestedMessage(row, types),
-      repeats: row.repeats,
-      superseded: row.superseded,
-      waiting: {
-        dueAt: row.dueAt!.getTime(),
-        reason: row.reason,
-        holdCount: row.holdCount,
-        group: row.groupId,
-      },
-    })),
-  };
-}
-
-/** Reads the groups of a recipient that have not been sent yet. */
-async function readGroups(pool: Pick<Pool, "query">, recipientId: string): Promise<WaitingGroup[]> {
-  const { rows } = await pool.query<WaitingGroup>(
-    `SELECT id, kind, status, member_count AS "memberCount", maximum_size AS "maximumSize", (extract(epoch FROM closes_at) * 1000)::float8 AS "closesAt",
-       (extract(epoch FROM first_occurs_at) * 1000)::float8 AS "firstOccursAt", (extract(epoch FROM last_occurs_at) * 1000)::float8 AS "lastOccursAt"
-     FROM groups WHERE id IN (SELECT group_id FROM deliveries WHERE recipient_id = $1::uuid AND due_at IS NOT NULL) AND status <> 'closed' ORDER BY id`,
-    [recipientId],
-  );
-  return rows;
-}

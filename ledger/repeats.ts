@@ -192,22 +192,30 @@ export async function readRepeats(
 }
 
 const requestedBeforeStatement = defineStatement<
-  { recipientId: string; dedupKey: string; at: Date; windowSeconds: number },
-  { repeated: boolean }
+  { recipientIds: readonly string[]; dedupKey: string; at: Date; windowSeconds: number },
+  { id: string }
 >(
-  `SELECT ${wasRequestedBefore("n", { ...instants, recordedBy: "'infinity'" })} AS repeated
-   FROM (SELECT :recipientId::uuid AS recipient_id) AS d,
-     (SELECT '${newestUuid}'::uuid AS id, :dedupKey::text AS dedup_key, :at::timestamptz AS created_at) AS n`,
+  `SELECT d.recipient_id AS id FROM unnest(:recipientIds::uuid[]) AS d(recipient_id),
+     (SELECT '${newestUuid}'::uuid AS id, :dedupKey::text AS dedup_key, :at::timestamptz AS created_at) AS n
+   WHERE ${wasRequestedBefore("n", { ...instants, recordedBy: "'infinity'" })}`,
 );
 
-/** Whether a message that is requested with the dedup key at an instant would repeat an earlier one. */
-export async function wouldRepeat(
+/** Finds the recipients for whom a message that is requested with the dedup key at an instant would repeat an earlier one. Without a key there are none. */
+export async function findRepeating(
   pool: Pick<Pool, "query">,
-  message: { recipientId: string; dedupKey: string; at: Date },
+  {
+    dedupKey,
+    ...message
+  }: { recipientIds: readonly string[]; dedupKey: string | null; at: Date },
   windowSeconds: number,
-): Promise<boolean> {
-  const [row] = await executeOn(pool)(requestedBeforeStatement, { ...message, windowSeconds });
-  return row!.repeated;
+): Promise<ReadonlySet<string>> {
+  if (dedupKey === null) return new Set();
+  const rows = await executeOn(pool)(requestedBeforeStatement, {
+    ...message,
+    dedupKey,
+    windowSeconds,
+  });
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** Finds duplicates and superseded messages among due deliveries. */

@@ -7,10 +7,10 @@ export interface RoutedNames {
   recipientIds: readonly string[];
 }
 
-/** What conditions of routing rules depend on, with the recipient's UUID. */
-type RoutingFacts = RecipientFacts & { id: string };
+/** A recipient with their UUID. */
+export type NamedFacts = RecipientFacts & { id: string };
 
-const factsStatement = defineStatement<RoutedNames, RoutingFacts>(
+const factsStatement = defineStatement<RoutedNames, NamedFacts>(
   `SELECT id, external_id AS "externalId", email, phone, time_zone AS "timeZone", locale, attributes, created_at AS "createdAt", updated_at AS "updatedAt"
    FROM recipients WHERE erased_at IS NULL AND (external_id = ANY(:externalIds::text[]) OR id = ANY(:recipientIds::uuid[]))`,
   "routing-facts",
@@ -20,7 +20,7 @@ const factsStatement = defineStatement<RoutedNames, RoutingFacts>(
 export async function readRoutingFacts(
   execute: Execute,
   names: RoutedNames,
-): Promise<(RoutingFacts | null)[]> {
+): Promise<(NamedFacts | null)[]> {
   const rows = await execute(factsStatement, names);
   const byExternalId = new Map(rows.map((row) => [row.externalId, row]));
   const byId = new Map(rows.map((row) => [row.id, row]));

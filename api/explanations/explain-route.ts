@@ -1,6 +1,7 @@
 import { createChannelJudge } from "../../domain/policy/judge-channel.ts";
 import type { DecisionInput } from "../../domain/policy/decision.ts";
 import { chooseChannel, orderOfStage } from "../../domain/policy/route.ts";
+import { suppressionOn } from "../../domain/suppression.ts";
 import type { Channel } from "../../domain/channel.ts";
 import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
 import type { DeliveryStage } from "../../ledger/stages.ts";
@@ -25,7 +26,7 @@ export function explainRoute(
     recipient: person,
     content: row.content,
     templates: Object.keys(stage.route.templates ?? {}) as Channel[],
-    suppressionOf: (channel) => (channel === "email" ? person.suppression : null),
+    suppressionOf: (channel) => suppressionOn(channel, person),
     // Which channels workers offer is not known here: a channel without a provider counts as one that can be used.
     isOffered: () => true,
   });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { newUuid } from "../../domain/ids.ts";
 import { expandContent, type InlineContent, pathInContent } from "../../domain/inline-content.ts";
+import type { TemplateContent } from "../../domain/templates/content.ts";
 import { blankInclusions, mapHtml } from "../../domain/templates/layouts.ts";
 import { keepInlineContent } from "../../ledger/inline-contents.ts";
 import type { Execute } from "../../ledger/sql.ts";
@@ -20,9 +21,21 @@ export type StoredContent =
 const knownForMs = 3_600_000;
 const mostKnown = 500;
 
+/** The checked content of a notification, or the reasons why it cannot be used. */
+export type CheckedContent =
+  | {
+      kind: "checked";
+      content: TemplateContent;
+      /** Whether the content includes layouts, which may change. */
+      hasLayouts: boolean;
+    }
+  | Extract<StoredContent, { kind: "faulty" }>;
+
 /** Checks and stores the contents of notifications without a template, each once. An API process has one instance. */
 export interface InlineContents {
-  /** Stores a content, unless an equal one is stored. Must not run within a transaction: it may wait for the rendering thread. */
+  /** Checks a content and includes its layouts. Must not run within a transaction: it may wait for the rendering thread. */
+  check(caller: Caller, content: InlineContent): Promise<CheckedContent>;
+  /** Checks and stores a content, unless an equal one is stored. Must not run within a transaction either. */
   store(caller: Caller, content: InlineContent, now: Date): Promise<StoredContent>;
   /** Forgets that a content is stored. To be called if it was removed meanwhile. */
   forget(content: InlineContent): void;
@@ -40,24 +53,20 @@ export function createInlineContents({
   /** The ids of stored contents by the hash of what the caller sent. */
   const known = new Map<string, { id: string; untilMs: number }>();
 
-  return {
-    async store(caller, content, now) {
-      const sent = hashOf(content);
-      const kept = known.get(sent);
-      if (kept && kept.untilMs > now.getTime()) return { kind: "content", id: kept.id };
-      const whole = expandContent(content);
-      const flat = await flattenContent(prisma, whole);
-      let { faults } = flat;
-      // Without the tags of layouts, but with the lines and columns that the author knows.
-      if (faults.length === 0)
-        faults = await rendering.check(
-          caller,
-          flat.isChanged ? mapHtml(whole, blankInclusions).content : whole,
-        );
-      if (faults.length === 0 && flat.isChanged)
-        faults = await rendering.check(caller, flat.content);
-      if (faults.length > 0)
-        return {
+  async function check(caller: Caller, content: InlineContent): Promise<CheckedContent> {
+    const whole = expandContent(content);
+    const flat = await flattenContent(prisma, whole);
+    let { faults } = flat;
+    // Without the tags of layouts, but with the lines and columns that the author knows.
+    if (faults.length === 0)
+      faults = await rendering.check(
+        caller,
+        flat.isChanged ? mapHtml(whole, blankInclusions).content : whole,
+      );
+    if (faults.length === 0 && flat.isChanged) faults = await rendering.check(caller, flat.content);
+    return faults.length === 0
+      ? { kind: "checked", content: flat.content, hasLayouts: flat.isChanged }
+      : {
           kind: "faulty",
           errors: faults.map(({ path, ...fault }) => ({
             in: "body",
@@ -65,16 +74,27 @@ export function createInlineContents({
             ...fault,
           })),
         };
+  }
+
+  return {
+    check,
+    async store(caller, sent, now) {
+      const name = hashOf(sent);
+      const kept = known.get(name);
+      if (kept && kept.untilMs > now.getTime()) return { kind: "content", id: kept.id };
+      const checked = await check(caller, sent);
+      if (checked.kind === "faulty") return checked;
+      const { content, hasLayouts } = checked;
       const id = await keepInlineContent(execute, {
         id: newUuid(now),
-        hash: hashOf(flat.content),
-        content: flat.content,
+        hash: hashOf(content),
+        content,
         now,
       });
-      // A layout may change, so that a content which includes one is looked at each time.
-      if (!flat.isChanged) {
-        known.delete(sent);
-        known.set(sent, { id, untilMs: now.getTime() + knownForMs });
+      // A content that includes layouts is looked at each time.
+      if (!hasLayouts) {
+        known.delete(name);
+        known.set(name, { id, untilMs: now.getTime() + knownForMs });
         if (known.size > mostKnown) known.delete(known.keys().next().value!);
       }
       return { kind: "content", id };

@@ -1,24 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { channels, type Channel } from "../../domain/channel.ts";
-import { createChannelJudge } from "../../domain/policy/judge-channel.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
-import { effectivePreferences } from "../../domain/policy/preferences.ts";
-import { type ChosenRoute, resolveRoute } from "../../domain/policy/resolve-route.ts";
-import {
-  type ChosenChannel,
-  chooseChannel,
-  defaultChannel,
-  orderOfStage,
-  type PassedOver,
-  type Route,
-  type Stage,
-} from "../../domain/policy/route.ts";
+import { resolveRoute } from "../../domain/policy/resolve-route.ts";
+import type { PassedOver, Route } from "../../domain/policy/route.ts";
+import { routeStages } from "../../domain/policy/route-stages.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
 import { readRoutingFacts } from "../../ledger/routing-facts.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import type { Execute } from "../../ledger/sql.ts";
 import { routeAnswer } from "../deliveries/store.ts";
+import type { Services } from "../services.ts";
 
 /** The reasons that do not depend on the content of a message or on earlier attempts. */
 const passedOverReasons = [
@@ -85,7 +77,7 @@ export async function previewRoute(
   if (!facts) return null;
   const { policy, policyVersion, routingRules, ruleTemplates } = rulebook;
   const { requested, type, priority, data, entityId, sendAt } = message;
-  const chosen = resolveRoute({
+  const { route, origin, ...chosen } = resolveRoute({
     requested,
     rules: routingRules,
     type,
@@ -101,56 +93,30 @@ export async function previewRoute(
     findTemplateVersion: (key) => ruleTemplates.get(key) ?? null,
     recipient: facts,
   });
-  const stages = stagesOf(chosen, type);
   const owed = chosen.priority ?? priority;
-  const { channel, passedOver } = chooseFirst(
-    stages[0]!,
-    { policy },
+  const [first] = routeStages({
+    // Without the templates of rules, because contents are not looked at.
+    route: { stages: route.stages },
+    type,
+    policy,
+    priority: owed,
+    content: {},
     recipient,
-    { type, priority: owed },
     isOffered,
-  );
+  });
   return {
     json: {
-      origin: chosen.origin,
-      stages,
-      channel,
-      passedOver: passedOver as z.output<typeof previewedRoute>["passedOver"],
+      origin,
+      stages: route.stages,
+      channel: first!.channel,
+      passedOver: first!.passedOver as z.output<typeof previewedRoute>["passedOver"],
     },
     priority: owed,
   };
 }
 
-/** The stages of a route. The default route uses the channel that the type allows. */
-const stagesOf = ({ origin, route }: ChosenRoute, type: NotificationType | null): Stage[] =>
-  origin === "default"
-    ? [{ via: [defaultChannel(type)] as Exclude<Stage["via"], "preferred"> }]
-    : route.stages;
-
-function chooseFirst(
-  stage: Stage,
-  { policy }: Pick<Rulebook, "policy">,
-  recipient: RecipientState,
-  { type, priority }: Pick<PreviewedMessage, "type" | "priority">,
-  isOffered: (channel: Channel) => boolean,
-): ChosenChannel {
-  const preferences = effectivePreferences({
-    organisation: policy.preferences,
-    type: type?.preferences ?? null,
-    recipient: recipient.preferences,
-  });
-  const order = orderOfStage(stage, preferences.channelOrder);
-  const judge = createChannelJudge({
-    order,
-    failed: [],
-    priority,
-    type,
-    preferences,
-    recipient,
-    content: {},
-    templates: [],
-    suppressionOf: (channel) => (channel === "email" ? recipient.suppression : null),
-    isOffered,
-  });
-  return chooseChannel(order, judge);
-}
+/** Returns whether this installation sends messages on a channel, as far as the API knows. */
+export const offeredChannels =
+  ({ vapidPublicKey }: Pick<Services["config"], "vapidPublicKey">) =>
+  (channel: Channel): boolean =>
+    channel !== "push" || vapidPublicKey !== null;

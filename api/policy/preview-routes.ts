@@ -1,19 +1,17 @@
 import { z } from "@hono/zod-openapi";
-import type { Pool } from "pg";
 import { newestUuid, newUuid, publicId } from "../../domain/ids.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
-import type { Policy } from "../../domain/policy/policy.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
 import { text } from "../../domain/text.ts";
-import type { Channel } from "../../domain/channel.ts";
 import { defaultChannel } from "../../domain/policy/route.ts";
 import { simulate } from "../../domain/policy/simulate.ts";
 import type { SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
-import { findRecipientState, readPendingMessages } from "../../ledger/recipient-snapshot.ts";
+import { readPendingMessages } from "../../ledger/pending-messages.ts";
+import { findRecipientState } from "../../ledger/recipient-snapshot.ts";
 import { executeOn } from "../../ledger/sql.ts";
-import { wouldRepeat } from "../../ledger/repeats.ts";
+import { findRepeating } from "../../ledger/repeats.ts";
 import {
   decisionAnswer,
   decisionJson,
@@ -27,12 +25,14 @@ import { describeInstant, reasonTexts } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
-import { previewedRoute, previewRoute } from "./preview-route.ts";
+import { offeredChannels, previewedRoute, previewRoute } from "./preview-route.ts";
 import type { Services } from "../services.ts";
 
 /** How far the preview looks ahead. */
 const horizonDays = 40;
 const shownSteps = 20;
+/** The maximum of waiting messages of the recipient that are read. */
+const pendingLimit = 2_000;
 
 const { type, priority, occursAt, expiresAt, dedupKey, collapseKey, ...rest } =
   newNotification.shape;
@@ -134,7 +134,7 @@ export function decisionPreviewRoutes({
   readPolicySnapshot,
   notificationTypes,
 }: Services) {
-  const isOffered = (channel: Channel) => channel !== "push" || config.vapidPublicKey !== null;
+  const isOffered = offeredChannels(config);
 
   return createRouter().openapi(preview, async (c) => {
     const wanted = c.req.valid("json");
@@ -147,7 +147,16 @@ export function decisionPreviewRoutes({
     const rulebook = await readPolicySnapshot();
     const { policy, policyVersion, types: all } = rulebook;
     const messageType = named && (all.get(named.id) ?? named);
-    const pending = await readPendingMessages(pool, recipient.id, all, policy.deduplicationSeconds);
+    const pending = await readPendingMessages(pool, [recipient.id], all, {
+      deduplicationSeconds: policy.deduplicationSeconds,
+      limit: pendingLimit,
+    });
+    const repeating = await findRepeating(
+      pool,
+      { recipientIds: [recipient.id], dedupKey: wanted.dedupKey ?? null, at },
+      policy.deduplicationSeconds,
+    );
+    const { requests, groups } = pending.get(recipient.id) ?? { requests: [], groups: [] };
     const requestedPriority = wanted.priority ?? messageType?.priority ?? "normal";
     const routed = await previewRoute(
       executeOn(pool),
@@ -177,9 +186,7 @@ export function decisionPreviewRoutes({
       batchable: wanted.batchable ?? true,
       bypassRateLimit: wanted.bypassRateLimit ?? false,
       dedupKey: wanted.dedupKey ?? null,
-      repeats: (await repeatsEarlierMessage(pool, recipient.id, wanted.dedupKey, at, policy))
-        ? ("before" as const)
-        : null,
+      repeats: repeating.has(recipient.id) ? ("before" as const) : null,
       superseded: false,
       collapseKey: wanted.collapseKey ?? null,
       waiting: null,
@@ -188,9 +195,10 @@ export function decisionPreviewRoutes({
     let rules: z.output<typeof ruleAnswer>[] = [];
     const outcomes = simulate({
       recipient,
-      requests: [...pending.requests, own],
-      groups: pending.groups,
+      requests: [...requests, own],
+      groups,
       policy,
+      from: now.getTime(),
       until: at.getTime() + horizonDays * dayMs,
       watch(request, input, decision) {
         if (request !== own) return;
@@ -243,15 +251,6 @@ async function findNamedType(
   if (found.kind === "unusable") throw invalid([found.error]);
   return found.type;
 }
-
-const repeatsEarlierMessage = async (
-  pool: Pool,
-  recipientId: string,
-  dedupKey: string | undefined,
-  at: Date,
-  { deduplicationSeconds }: Policy,
-) =>
-  dedupKey !== undefined && wouldRepeat(pool, { recipientId, dedupKey, at }, deduplicationSeconds);
 
 /** Reads when a wait ended in the simulation. A batch can close before its window ends. */
 const readWaitEnd = ({ waits }: SimulatedOutcome, index: number) => {

@@ -95,10 +95,10 @@ export function buildDecisionInput(context: DecisionContext): DecisionInput {
   };
 }
 
-/** Most recipients have set no preferences. What applies to them is the same for all, so it is merged once. */
+/** The preferences of recipients who have set none, which most have not. */
 const presets = new WeakMap<Policy, Map<NotificationType | null, EffectivePreferences>>();
 
-/** The preferences that apply to a recipient's messages of a type. */
+/** Merges the preferences that apply to a message. Those of recipients who have set none are merged once. */
 export function findPreferences(
   policy: Policy,
   type: NotificationType | null,

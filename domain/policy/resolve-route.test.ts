@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Channel } from "../channel.ts";
 import type { MessageFacts, RecipientFacts } from "../filter.ts";
 import {
   commonRoute,
@@ -71,7 +72,12 @@ const resolve = (given: Partial<RouteSources> = {}) =>
   resolveRoute({ ...sources(given), recipient });
 
 describe("the origin of a route", () => {
-  const type = { key: "task.deadline", version: 3, route: via("email_or_push") };
+  const type = {
+    key: "task.deadline",
+    version: 3,
+    route: via("email_or_push"),
+    channels: ["email", "push"] as Channel[],
+  };
   const policy = { version: 7, route: via("in_app") };
   const rules = [rule("r")];
 
@@ -91,6 +97,13 @@ describe("the origin of a route", () => {
       route: via("in_app"),
     });
     expect(resolve()).toEqual({ origin: "default", route: via("email"), rules: [], leftOut: 0 });
+  });
+
+  it("is by default a channel that the type allows", () => {
+    const byDefault = (channels: Channel[]) =>
+      resolve({ type: { ...type, route: null, channels } }).route;
+    expect(byDefault(["in_app", "push"])).toEqual(via("push"));
+    expect(byDefault(["push", "email"])).toEqual(via("email"));
   });
 });
 

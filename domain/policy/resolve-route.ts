@@ -7,7 +7,14 @@ import {
   type RemainingFilter,
 } from "../filter.ts";
 import type { Priority } from "../priority.ts";
-import { defaultRoute, maxStages, type ResolvedRoute, type Route, type Stage } from "./route.ts";
+import type { NotificationType } from "./notification-type.ts";
+import {
+  defaultRoute,
+  maxStages,
+  type ResolvedRoute,
+  type Route,
+  type Stage,
+} from "./route.ts";
 import type { RoutingRule } from "./routing-rule.ts";
 
 /** The route of a message to a recipient, and what chose it. */
@@ -29,7 +36,7 @@ export interface RouteSources {
   requested: Route | null | undefined;
   /** The active rules in their order. */
   rules: readonly RoutingRule[];
-  type: { key: string; version: number; route: Route | null } | null;
+  type: Pick<NotificationType, "key" | "version" | "route" | "channels"> | null;
   policy: { version: number; route: Route | null };
   message: MessageFacts;
   /** Finds the UUID of the active version of a template that a rule names; null if it cannot be used. */
@@ -135,7 +142,7 @@ function chooseFallback({ type, policy }: RouteSources): ChosenRoute {
   });
   if (type?.route) return choose(type.route, `type:${type.key}@${type.version}`);
   if (policy.route) return choose(policy.route, `policy@${policy.version}`);
-  return choose(defaultRoute, "default");
+  return choose(defaultRoute(type), "default");
 }
 
 /** Joins the stages of rules. A stage that begins at once is not repeated. Stages beyond the largest number are left out. */

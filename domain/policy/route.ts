@@ -84,9 +84,6 @@ export const resolvedRoute = z.strictObject({
 
 export type ResolvedRoute = z.output<typeof resolvedRoute>;
 
-/** The route of messages for which nothing else chooses one. */
-export const defaultRoute: Route = { stages: [{ via: ["email"] }] };
-
 /** The leg of a stage; the first stage is the primary one. */
 export const stageLeg = (stage: number): string => (stage === 0 ? "primary" : `stage:${stage}`);
 
@@ -150,10 +147,17 @@ export function orderOfStage(
 const isRouted = (channel: Channel): channel is (typeof routedChannels)[number] =>
   (routedChannels as readonly Channel[]).includes(channel);
 
-/** The channel of messages without a route: that of the default route, or another one if their type forbids it. */
-export const defaultChannel = (type: { channels: readonly Channel[] } | null): Channel =>
+/** The channel of messages without a route: email, or another one if their type forbids email. */
+export const defaultChannel = (
+  type: { channels: readonly Channel[] } | null,
+): (typeof routedChannels)[number] =>
   routedChannels.find((channel) => type === null || type.channels.includes(channel)) ??
   routedChannels[0];
+
+/** The route of messages for which nothing else chooses one. */
+export const defaultRoute = (type: { channels: readonly Channel[] } | null): Route => ({
+  stages: [{ via: [defaultChannel(type)] }],
+});
 
 /** Whether the type allows a channel on which messages are sent. */
 export const isRoutable = (type: { channels: readonly Channel[] }): boolean =>

@@ -1,6 +1,7 @@
 import type { Channel } from "../channel.ts";
 import type { Reason } from "../delivery/reasons.ts";
 import type { Priority } from "../priority.ts";
+import type { SuppressionReason } from "../suppression.ts";
 import type { OpenGroup } from "./batching.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 import type { DecisionContext } from "./decision-input.ts";
@@ -54,11 +55,17 @@ export interface SimulatedOutcome {
 }
 
 export interface Simulation {
-  recipient: DecisionContext["recipient"] & Pick<DecisionContext, "suppression" | "grants">;
+  recipient: DecisionContext["recipient"] &
+    Pick<DecisionContext, "grants"> & {
+      /** Why the email address is on the suppression list; null if it is not. */
+      suppression: SuppressionReason | null;
+    };
   /** In the order of creation. */
   requests: readonly RequestedMessage[];
   groups?: readonly WaitingGroup[];
   policy: Policy;
+  /** When the simulation begins: messages that are overdue are decided then. By default each is decided when it is due. */
+  from?: number;
   /** The end of the simulation. The outcome of a message that has not ended by then is `waiting`. */
   until: number;
   /**

@@ -6,6 +6,7 @@ import type { Decision, DecisionInput } from "./decision.ts";
 import { isReleased } from "./rules.ts";
 import { buildDecisionInput, type DecisionContext } from "./decision-input.ts";
 import { findRoomAt, longestWindowMs } from "./limits.ts";
+import { suppressionOn } from "../suppression.ts";
 import { compareRows, createQueue } from "./simulate-queue.ts";
 import { createRepeats } from "./simulate-repeats.ts";
 import type {
@@ -74,13 +75,14 @@ class SimulationRun {
   readonly #open = new Map<string, SimulatedGroup>();
   readonly #queue = createQueue();
   readonly #repeats: ReturnType<typeof createRepeats>;
-  #now = Number.NEGATIVE_INFINITY;
+  #now: number;
   /** The number of messages of this page before the one that is decided next, including those that are held. */
   #ahead = 0;
 
   constructor(simulation: Simulation) {
-    const { recipient, requests, groups = [], policy } = simulation;
+    const { recipient, requests, groups = [], policy, from } = simulation;
     this.#simulation = simulation;
+    this.#now = from ?? Number.NEGATIVE_INFINITY;
     this.#granted = [...recipient.grants.granted];
     this.#types = [...recipient.grants.types];
     const waitingGroups = new Map(
@@ -177,7 +179,7 @@ class SimulationRun {
     return buildDecisionInput({
       now: this.#now,
       recipient,
-      suppression: recipient.suppression,
+      suppression: suppressionOn(request.channel, recipient),
       delivery: {
         priority: request.priority,
         channel: request.channel,

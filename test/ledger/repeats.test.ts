@@ -5,7 +5,7 @@ import { newUuid } from "../../domain/ids.ts";
 import { createRepeats } from "../../domain/policy/simulate-repeats.ts";
 import type { SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
 import { createLedger } from "../../ledger/ledger.ts";
-import { readPendingMessages } from "../../ledger/recipient-snapshot.ts";
+import { readPendingMessages } from "../../ledger/pending-messages.ts";
 import { createRepeatLookup, readRepeats, type Repeats } from "../../ledger/repeats.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { createSources } from "../../ledger/sources.ts";
@@ -132,7 +132,11 @@ async function lookUp(windowSeconds: number): Promise<Map<string, Repeats>> {
 /** The twin, as a simulation begins with what waits; `forgetful`: told nothing that the ledger knows of other messages. */
 async function simulated(windowSeconds: number, { forgetful }: { forgetful: boolean }) {
   const { types } = await createRulebookReader(pool)();
-  const { requests } = await readPendingMessages(pool, recipientId, types, windowSeconds);
+  const pending = await readPendingMessages(pool, [recipientId], types, {
+    deduplicationSeconds: windowSeconds,
+    limit: 1_000,
+  });
+  const requests = pending.get(recipientId)?.requests ?? [];
   const rows = requests.map((request) => ({
     request: forgetful ? { ...request, repeats: null, superseded: false } : request,
     outcome: {
