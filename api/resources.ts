@@ -35,6 +35,7 @@ import { sealingRoutes } from "./operations/sealing-routes.ts";
 import { decisionPreviewRoutes } from "./policy/preview-routes.ts";
 import { policyRoutes } from "./policy/routes.ts";
 import { policySimulationRoutes } from "./policy/simulation-routes.ts";
+import { messagePreviewRoutes } from "./previews/routes.ts";
 import { pushKeyRoutes } from "./push/key-routes.ts";
 import { receiptRoutes } from "./push/receipt-routes.ts";
 import { pushScriptRoutes } from "./push/script-routes.ts";
@@ -104,6 +105,7 @@ export const resources = {
     campaignReportRoutes,
   ],
   notifications: [notificationRoutes, templateTestRoutes, attachmentRoutes],
+  previews: [messagePreviewRoutes],
   deliveries: [deliveryRoutes, deliveryChangeRoutes, groupRoutes],
   actions: [actionRoutes],
   events: [eventRoutes],

@@ -203,10 +203,7 @@ const requestedBeforeStatement = defineStatement<
 /** Finds the recipients for whom a message that is requested with the dedup key at an instant would repeat an earlier one. Without a key there are none. */
 export async function findRepeating(
   pool: Pick<Pool, "query">,
-  {
-    dedupKey,
-    ...message
-  }: { recipientIds: readonly string[]; dedupKey: string | null; at: Date },
+  { dedupKey, ...message }: { recipientIds: readonly string[]; dedupKey: string | null; at: Date },
   windowSeconds: number,
 ): Promise<ReadonlySet<string>> {
   if (dedupKey === null) return new Set();

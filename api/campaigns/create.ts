@@ -3,10 +3,10 @@ import { holdAttachments } from "../attachments/store.ts";
 import { refuseForeignSender } from "../http/mail-domains.ts";
 import type { Context } from "hono";
 import type { z } from "zod";
-import type { newCampaign } from "../../domain/campaign.ts";
+import { newCampaign } from "../../domain/campaign.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { Prisma } from "../../prisma/generated/client.ts";
-import { segmentsOf } from "../segments/audience.ts";
+import { describedAudience, segmentsOf } from "../segments/audience.ts";
 import { type CampaignAnswer, readCampaign, setThrottle } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
@@ -14,6 +14,12 @@ import type { Work } from "../http/idempotency.ts";
 import { pinVersion } from "../templates/version-cache.ts";
 import { holdType } from "../notification-types/lookup.ts";
 import type { Services } from "../services.ts";
+
+/** The schema of a campaign in a body. */
+export const newCampaignBody = newCampaign.extend({
+  name: newCampaign.shape.name.meta({ example: "Spring sale" }),
+  audience: describedAudience,
+});
 
 type Wanted = z.output<typeof newCampaign> & {
   /** The UUID of the campaign that this one corrects. */

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { campaignEdit, campaignStatuses, newCampaign } from "../../domain/campaign.ts";
+import { campaignEdit, campaignStatuses } from "../../domain/campaign.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { audience } from "../../domain/audience.ts";
 import { publicId } from "../../domain/ids.ts";
@@ -17,17 +17,12 @@ import {
 } from "./store.ts";
 import { setEtag } from "../http/etag.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
-import { createCampaign } from "./create.ts";
+import { createCampaign, newCampaignBody } from "./create.ts";
 import { matchText, filterByCreation, filterBy, readLongPage } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
-
-const newCampaignBody = newCampaign.extend({
-  name: newCampaign.shape.name.meta({ example: "Spring sale" }),
-  audience: describedAudience,
-});
 
 const create = defineRoute({
   method: "post",

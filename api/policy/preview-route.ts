@@ -1,8 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { channels, type Channel } from "../../domain/channel.ts";
-import type { NotificationType } from "../../domain/policy/notification-type.ts";
-import { resolveRoute } from "../../domain/policy/resolve-route.ts";
-import type { PassedOver, Route } from "../../domain/policy/route.ts";
+import { chooseRoute } from "../../domain/policy/resolve-route.ts";
+import type { PassedOver } from "../../domain/policy/route.ts";
 import { routeStages } from "../../domain/policy/route-stages.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
@@ -10,7 +9,7 @@ import { readRoutingFacts } from "../../ledger/routing-facts.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import type { Execute } from "../../ledger/sql.ts";
 import { routeAnswer } from "../deliveries/store.ts";
-import type { Services } from "../services.ts";
+import { type PreviewedMessage, planPreviewed } from "./previewed-message.ts";
 
 /** The reasons that do not depend on the content of a message or on earlier attempts. */
 const passedOverReasons = [
@@ -41,17 +40,6 @@ export const previewedRoute = routeAnswer.extend({
     }),
 });
 
-/** A message whose route is previewed. */
-export interface PreviewedMessage {
-  requested: Route | null | undefined;
-  type: NotificationType | null;
-  /** The priority before a routing rule changes it. */
-  priority: Priority;
-  data: Record<string, unknown>;
-  entityId: string | null;
-  sendAt: Date;
-}
-
 /** The route of a previewed message. */
 export interface PreviewedRoute {
   json: z.output<typeof previewedRoute>;
@@ -75,24 +63,9 @@ export async function previewRoute(
     recipientIds: [recipient.id],
   });
   if (!facts) return null;
-  const { policy, policyVersion, routingRules, ruleTemplates } = rulebook;
-  const { requested, type, priority, data, entityId, sendAt } = message;
-  const { route, origin, ...chosen } = resolveRoute({
-    requested,
-    rules: routingRules,
-    type,
-    policy: { version: policyVersion, route: policy.route },
-    message: {
-      type: type?.key ?? null,
-      priority,
-      data,
-      entityId,
-      source: "notification",
-      sendAt,
-    },
-    findTemplateVersion: (key) => ruleTemplates.get(key) ?? null,
-    recipient: facts,
-  });
+  const { policy } = rulebook;
+  const { type, priority } = message;
+  const { route, origin, ...chosen } = chooseRoute(planPreviewed(rulebook, message), facts);
   const owed = chosen.priority ?? priority;
   const [first] = routeStages({
     // Without the templates of rules, because contents are not looked at.
@@ -114,9 +87,3 @@ export async function previewRoute(
     priority: owed,
   };
 }
-
-/** Returns whether this installation sends messages on a channel, as far as the API knows. */
-export const offeredChannels =
-  ({ vapidPublicKey }: Pick<Services["config"], "vapidPublicKey">) =>
-  (channel: Channel): boolean =>
-    channel !== "push" || vapidPublicKey !== null;

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { newestUuid, newUuid, publicId } from "../../domain/ids.ts";
+import { publicId } from "../../domain/ids.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import { newNotification } from "../../domain/notification.ts";
@@ -25,7 +25,8 @@ import { describeInstant, reasonTexts } from "../explanations/reason-text.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { NotificationTypeLookup } from "../notification-types/lookup.ts";
-import { offeredChannels, previewedRoute, previewRoute } from "./preview-route.ts";
+import { previewedRoute, previewRoute } from "./preview-route.ts";
+import { offeredChannels, type PreviewedMessage, toRequest } from "./previewed-message.ts";
 import type { Services } from "../services.ts";
 
 /** How far the preview looks ahead. */
@@ -157,40 +158,27 @@ export function decisionPreviewRoutes({
       policy.deduplicationSeconds,
     );
     const { requests, groups } = pending.get(recipient.id) ?? { requests: [], groups: [] };
-    const requestedPriority = wanted.priority ?? messageType?.priority ?? "normal";
-    const routed = await previewRoute(
-      executeOn(pool),
-      rulebook,
-      recipient,
-      {
-        requested: wanted.route,
-        type: messageType,
-        priority: requestedPriority,
-        data: wanted.data,
-        entityId: wanted.entityId ?? null,
-        sendAt: at,
-      },
-      isOffered,
-    );
-    const own = {
-      id: newUuid(at),
-      notificationId: newestUuid,
-      withoutRepeats: false,
+    const message: PreviewedMessage = {
+      source: "notification",
+      requested: wanted.route ?? null,
       type: messageType,
-      priority: routed?.priority ?? requestedPriority,
-      channel: routed?.json.channel ?? defaultChannel(messageType),
-      createdAt: at.getTime(),
-      askedAt: at.getTime(),
-      occursAt: wanted.occursAt?.getTime() ?? null,
-      expiresAt: wanted.expiresAt?.getTime() ?? null,
+      priority: wanted.priority ?? messageType?.priority ?? "normal",
+      data: wanted.data,
+      entityId: wanted.entityId ?? null,
+      at,
+      occursAt: wanted.occursAt ?? null,
+      expiresAt: wanted.expiresAt ?? null,
       batchable: wanted.batchable ?? true,
       bypassRateLimit: wanted.bypassRateLimit ?? false,
       dedupKey: wanted.dedupKey ?? null,
-      repeats: repeating.has(recipient.id) ? ("before" as const) : null,
-      superseded: false,
       collapseKey: wanted.collapseKey ?? null,
-      waiting: null,
     };
+    const routed = await previewRoute(executeOn(pool), rulebook, recipient, message, isOffered);
+    const own = toRequest(message, {
+      priority: routed?.priority ?? message.priority,
+      channel: routed?.json.channel ?? defaultChannel(messageType),
+      isRepeat: repeating.has(recipient.id),
+    });
     const decided: { at: number; decision: z.output<typeof decisionAnswer> }[] = [];
     let rules: z.output<typeof ruleAnswer>[] = [];
     const outcomes = simulate({

@@ -8,13 +8,7 @@ import {
 } from "../filter.ts";
 import type { Priority } from "../priority.ts";
 import type { NotificationType } from "./notification-type.ts";
-import {
-  defaultRoute,
-  maxStages,
-  type ResolvedRoute,
-  type Route,
-  type Stage,
-} from "./route.ts";
+import { defaultRoute, maxStages, type ResolvedRoute, type Route, type Stage } from "./route.ts";
 import type { RoutingRule } from "./routing-rule.ts";
 
 /** The route of a message to a recipient, and what chose it. */

@@ -2,15 +2,20 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
 import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
+import type { Channel as ChannelName } from "../../domain/channel.ts";
 import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { atLedgerTime, createUncachedClock } from "./ledger-time.ts";
 import { testLinks } from "./links.ts";
 import { type Answer, createRecordingChannel } from "./recording-channel.ts";
 
-/** A worker's `dispatch` without Temporal, over a channel that records requests and returns `answer`. */
+/** A worker's `dispatch` without Temporal, over a channel that records requests and returns `answer`, and `others` that send everything. */
 export function createRecordingWorker(
   pool: Pool,
-  { answer, ledger = createLedger(pool) }: { answer?: Answer | undefined; ledger?: Ledger } = {},
+  {
+    answer,
+    ledger = createLedger(pool),
+    others = [],
+  }: { answer?: Answer | undefined; ledger?: Ledger; others?: readonly ChannelName[] } = {},
 ) {
   const recording = createRecordingChannel(answer);
   const woken: string[] = [];
@@ -19,7 +24,10 @@ export function createRecordingWorker(
     pool,
     clock: createUncachedClock(pool),
     ledger,
-    channels: createChannels([recording.channel]),
+    channels: createChannels([
+      recording.channel,
+      ...others.map((name) => createRecordingChannel(undefined, { name }).channel),
+    ]),
     retry: { baseMs: 60_000, capMs: 3_600_000, attempts: 3 },
     mailboxShards: 1,
     answersMs: 20_000,
