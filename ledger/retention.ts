@@ -1,6 +1,7 @@
 import type { Pool } from "pg";
 import { campaignGate } from "../domain/delivery/gates.ts";
 import { firstUuidAt, parsePublicId } from "../domain/ids.ts";
+import { isStage } from "./conditions.ts";
 import {
   recallCutoff,
   retentionCutoff,
@@ -22,8 +23,8 @@ const beginning = "00000000-0000-0000-0000-000000000000";
 
 /**
  * Removes deliveries that ended before $3, with their attempts and what is known of their recipients' engagement. Deliveries of a campaign are removed when the campaign is over, was not recalled
- * since $4, and no correction of it still has to determine its recipients. The campaign's account keeps the number of the removed primary
- * deliveries. The campaign is locked for the length of the statement. Locked rows are skipped, and removed the next day. Attempts, and answers of
+ * since $4, and no correction of it still has to determine its recipients. The campaign's account keeps the numbers of the removed deliveries
+ * of each stage. The campaign is locked for the length of the statement. Locked rows are skipped, and removed the next day. Attempts, and answers of
  * devices that a worker which died has left behind, are deleted explicitly, because the triggers of foreign keys may be disabled here (docs/decisions/0012).
  */
 const deliveriesSql = `
@@ -47,11 +48,11 @@ const deliveriesSql = `
   diverted AS (DELETE FROM diversions WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   engaged AS (DELETE FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   answers AS (DELETE FROM address_answers WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
-  removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg),
+  removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg, route_id),
   archived AS (
-    INSERT INTO archived_deliveries (campaign_id, status, count)
-    SELECT campaign_id, status, count(*) FROM removed WHERE campaign_id IS NOT NULL AND leg = 'primary' GROUP BY campaign_id, status ORDER BY campaign_id, status
-    ON CONFLICT (campaign_id, status) DO UPDATE SET count = archived_deliveries.count + excluded.count
+    INSERT INTO archived_deliveries (campaign_id, leg, route_id, status, count)
+    SELECT campaign_id, leg, coalesce(route_id, 0), status, count(*) FROM removed r WHERE campaign_id IS NOT NULL AND ${isStage("r")} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (campaign_id, leg, route_id, status) DO UPDATE SET count = archived_deliveries.count + excluded.count
   )
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 

@@ -4,6 +4,8 @@ import { readCampaignAccount } from "../../ledger/campaign-counts.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { deliveryAnswer, deliveryJson, exampleCounts, statusCounts } from "../deliveries/store.ts";
+import { reachedLevels } from "../../domain/policy/route.ts";
+import { stageCounts } from "../notifications/stage-counts.ts";
 import { readDeliveries } from "../deliveries/filters.ts";
 import { readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
@@ -11,6 +13,25 @@ import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { createLimiter } from "../../lib/concurrency-limit.ts";
 import type { Services } from "../services.ts";
+
+const stages = z
+  .array(
+    stageCounts.element.extend({
+      after: z
+        .object({
+          minutes: z.number().int().openapi({ example: 10 }),
+          unless: z.enum(reachedLevels).openapi({ example: "read" }),
+        })
+        .nullable()
+        .openapi({
+          description: "When the stage begins, as in its route; null if it begins at once",
+        }),
+    }),
+  )
+  .openapi({
+    description:
+      "The deliveries of each later stage of the recipients’ routes that has any. Recipients may have different routes: stages with one number are apart if they begin at different times",
+  });
 
 const progress = defineRoute({
   method: "get",
@@ -27,10 +48,11 @@ const progress = defineRoute({
         description: "The size of the audience; null until it is frozen",
         example: 1000,
       }),
-      counts: statusCounts,
+      counts: statusCounts.openapi({ description: "The deliveries of the first stage" }),
+      stages,
       messagesPerSecond: z.number().openapi({
         description:
-          "Average over the last ten seconds while the campaign runs, and over the whole run once it has finished",
+          "First-stage messages, on average over the last ten seconds while the campaign runs, and over the whole run once it has finished",
         example: 48.2,
       }),
       startedAt: z.iso.datetime().nullable().openapi({ example: "2027-03-01T09:00:00.120Z" }),
@@ -59,14 +81,15 @@ const reconciliation = defineRoute({
         duplicates: z
           .number()
           .int()
-          .openapi({ description: "Deliveries in excess of one for each recipient" }),
+          .openapi({ description: "Deliveries in excess of one for each recipient and stage" }),
+        stages,
         reconciled: z.boolean().openapi({
           description:
-            "True if the audience equals the sum of all statuses and there are no duplicates",
+            "True if the audience equals the sum of all statuses of the first stage, each further stage that begins at once has a delivery for each recipient whose route has it, and there are no duplicates",
         }),
       })
       .openapi({
-        example: { ...exampleCounts, audience: 1000, duplicates: 0, reconciled: true },
+        example: { ...exampleCounts, audience: 1000, duplicates: 0, stages: [], reconciled: true },
       }),
   ),
 });
@@ -102,10 +125,15 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
 
   return createRouter()
     .openapi(progress, async (c) => {
-      const { status, audience, startedAt, finishedAt, recent, counts } = await readAccount(
-        c.req.valid("param").id,
-        { duplicates: false },
-      );
+      const {
+        status,
+        audience,
+        startedAt,
+        finishedAt,
+        recent,
+        counts,
+        stages: later,
+      } = await readAccount(c.req.valid("param").id, { duplicates: false });
       const { sent, delivered } = counts;
       const seconds =
         startedAt && finishedAt && (finishedAt.getTime() - startedAt.getTime()) / 1_000;
@@ -114,6 +142,7 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
           status,
           audience,
           counts,
+          stages: later,
           messagesPerSecond:
             Math.round(seconds ? (10 * (sent + delivered)) / seconds : recent) / 10,
           startedAt: startedAt?.toISOString() ?? null,
@@ -123,16 +152,21 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
       );
     })
     .openapi(reconciliation, async (c) => {
-      const { audience, duplicates, counts } = await readAccount(c.req.valid("param").id, {
-        duplicates: true,
-      });
+      const {
+        audience,
+        duplicates,
+        counts,
+        stages: later,
+        hasAllStages,
+      } = await readAccount(c.req.valid("param").id, { duplicates: true });
       const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
       return c.json(
         {
           audience,
           ...counts,
           duplicates,
-          reconciled: audience !== null && total === audience && duplicates === 0,
+          stages: later,
+          reconciled: audience !== null && total === audience && duplicates === 0 && hasAllStages,
         },
         200,
       );

@@ -1,4 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { channels } from "../../domain/channel.ts";
+import { passedOverReasons, reachedLevels } from "../../domain/policy/route.ts";
+import { offeredChannels } from "./previewed-message.ts";
 import { publicId } from "../../domain/ids.ts";
 import { instant } from "../../domain/time/instant.ts";
 import { dayMs } from "../../domain/time/local-time.ts";
@@ -89,6 +92,20 @@ const totals = z
       .openapi({
         description: "Deliveries that would be sent later than requested, and by how much",
       }),
+    channels: z.partialRecord(z.enum(channels), z.number().int()).openapi({
+      description: "Deliveries that would be sent, by channel",
+      example: { email: 3_900, push: 200 },
+    }),
+    passedOver: z.partialRecord(z.enum(channels), z.number().int()).openapi({
+      description:
+        "Deliveries for which a channel that comes first in their stage would be passed over, by that channel",
+      example: { push: 310 },
+    }),
+    later: z.number().int().openapi({
+      description:
+        "Stages that may follow some time after these deliveries, unless the recipient has read the message or acted on it before. They are not simulated",
+      example: 120,
+    }),
   })
   .openapi("SimulationTotals");
 
@@ -100,6 +117,35 @@ const outcome = z.object({
     description: "Messages to the recipient in the whole window",
     example: 17,
   }),
+  channel: z.enum(channels).openapi({
+    description: "The channel of the first stage",
+    example: "email",
+  }),
+  passedOver: z
+    .array(
+      z.object({
+        channel: z.enum(channels).openapi({ example: "push" }),
+        why: z.enum(passedOverReasons).openapi({ example: "no_address" }),
+      }),
+    )
+    .openapi({
+      description: "The channels of the first stage that come before it, and why each is not used",
+    }),
+  stages: z
+    .array(
+      z.object({
+        stage: z.number().int().openapi({ example: 1 }),
+        channel: z.enum(channels).openapi({ example: "email" }),
+        after: z
+          .object({
+            minutes: z.number().int().openapi({ example: 10 }),
+            unless: z.enum(reachedLevels).openapi({ example: "read" }),
+          })
+          .nullable()
+          .openapi({ description: "When the stage begins; null if it begins at once" }),
+      }),
+    )
+    .openapi({ description: "The further stages of the route" }),
 });
 
 const differenceOf = (description: string) =>
@@ -128,7 +174,7 @@ const simulate = defineRoute({
   description:
     "Runs the messages that were requested in a window twice, under the current policy and types and under the changed ones, and compares the results. Nothing is changed or sent. " +
     "Recipients and their preferences are as they are now, each starts with an empty log of sent messages, and every message is sent at the first attempt without a throttle or provider limit. " +
-    "Cancelled deliveries are left out. A message that has the priority of its type gets the changed type’s priority.",
+    "Cancelled deliveries are left out. A message whose request has a route of its own keeps it; the route of each other message is chosen anew, by the routing rules of now and by the type and the policy. Its deliveries are those of the stages that begin at once.  A message that has the priority of its type gets the changed type’s priority.",
   request: { body: jsonContent(wanted) },
   responses: responses(
     200,
@@ -159,6 +205,11 @@ const simulate = defineRoute({
         later: differenceOf("How many deliveries would be sent later").openapi({
           description: "Recipients who would get a message later",
         }),
+        rerouted: differenceOf(
+          "How many messages would use another channel",
+        ).openapi({
+          description: "Recipients of whose messages the first stage would use another channel",
+        }),
         earlier: differenceOf("How many deliveries would be sent earlier").openapi({
           description: "Recipients who would get a message earlier",
         }),
@@ -177,19 +228,20 @@ const tooMuch = {
 /** How many simulations run at once. Each occupies a CPU core. */
 const simulationsAtOnce = 1;
 
-export function policySimulationRoutes({ prisma, pool, readPolicySnapshot }: Services) {
+export function policySimulationRoutes({ prisma, pool, readPolicySnapshot, config }: Services) {
   const limitSimulations = createLimiter(simulationsAtOnce);
 
   return createRouter().openapi(simulate, async (c) => {
     const { policy: patch = {}, types: patches = {}, window, limit } = c.req.valid("json");
-    const [{ types }, inForce] = await Promise.all([readPolicySnapshot(), readPolicy(prisma)]);
+    const [rulebook, inForce] = await Promise.all([readPolicySnapshot(), readPolicy(prisma)]);
     const after = {
       policy: patchPolicy(inForce, patch, ["policy"]),
-      types: patchTypes(types, patches),
+      types: patchTypes(rulebook.types, patches),
     };
-    const before = { policy: inForce.policy, types };
+    const before = { policy: inForce.policy, types: rulebook.types };
+    const rules = { rulebook, before, after, isOffered: offeredChannels(config) };
     const found = await limitSimulations(() =>
-      simulatePolicy(pool, { ...window, limit }, before, after).catch((error: unknown) => {
+      simulatePolicy(pool, { ...window, limit }, rules).catch((error: unknown) => {
         throw error instanceof TooMuch ? invalid([tooMuch]) : error;
       }),
     );
@@ -217,7 +269,15 @@ function patchTypes(
   return patched;
 }
 
-function simulationJson({ cutOffAt, more, fewer, later, earlier, ...rest }: PolicySimulation) {
+function simulationJson({
+  cutOffAt,
+  more,
+  fewer,
+  later,
+  earlier,
+  rerouted,
+  ...rest
+}: PolicySimulation) {
   const outcomeJson = ({ at, ...own }: PolicySimulation["more"]["examples"][number]["before"]) => ({
     ...own,
     at: at.toISOString(),
@@ -238,5 +298,6 @@ function simulationJson({ cutOffAt, more, fewer, later, earlier, ...rest }: Poli
     fewer: differenceJson(fewer),
     later: differenceJson(later),
     earlier: differenceJson(earlier),
+    rerouted: differenceJson(rerouted),
   };
 }

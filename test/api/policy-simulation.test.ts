@@ -7,7 +7,7 @@ import { type Api, startApi } from "./harness.ts";
 let api: Api;
 let world: ReturnType<typeof createPolicyWorld>;
 beforeAll(async () => {
-  api = await startApi({ config: { mailboxShards: 1 } });
+  api = await startApi({ config: { mailboxShards: 1, vapidPublicKey: "a key" } });
   world = createPolicyWorld(api.pool);
 });
 afterEach(() => api.pool.query("DELETE FROM deliveries; DELETE FROM policy_versions"));
@@ -49,6 +49,7 @@ async function past() {
   return { busy, batched, calm, ofBusy };
 }
 
+const sent = { status: "sent", reason: null, channel: "email", passedOver: [], stages: [] };
 const nothing = { recipients: 0, count: 0, examples: [] };
 
 describe("POST /v1/policies/simulate", () => {
@@ -68,6 +69,9 @@ describe("POST /v1/policies/simulate", () => {
         p50Seconds: batch - 60,
         p95Seconds: batch,
       },
+      channels: { email: 14 },
+      passedOver: {},
+      later: 0,
     };
     expect(body).toEqual({
       recipients: 3,
@@ -79,6 +83,7 @@ describe("POST /v1/policies/simulate", () => {
       fewer: nothing,
       later: nothing,
       earlier: nothing,
+      rerouted: nothing,
     });
   });
 
@@ -91,8 +96,8 @@ describe("POST /v1/policies/simulate", () => {
     expect(example).toEqual({
       recipient: publicId("recipient", busy),
       delivery: shown(ofBusy[5]!),
-      before: { status: "sent", reason: null, at: minute(605).toISOString(), messages: 10 },
-      after: { status: "sent", reason: null, at: minute(660).toISOString(), messages: 10 },
+      before: { ...sent, at: minute(605).toISOString(), messages: 10 },
+      after: { ...sent, at: minute(660).toISOString(), messages: 10 },
     });
     expect([body.more, body.fewer, body.earlier]).toEqual([nothing, nothing, nothing]);
   });
@@ -164,6 +169,73 @@ describe("POST /v1/policies/simulate", () => {
     const body = await simulated({ policy: { limits: { perHour: 10 } } });
     expect(body.before).toMatchObject({ deliveries: 15, delayed: { count: 4 } });
     expect(body.after).toMatchObject({ deliveries: 15, delayed: { count: 4 } });
+  });
+
+  it("shows the channels of another route of the organisation or of a type, and what follows", async () => {
+    const { batched, calm } = await past();
+    await api.pool.query("UPDATE recipients SET address_channels = '{push}' WHERE id = $1", [calm]);
+    await api.pool.query(
+      `UPDATE template_versions SET content = content || '{"push": {"title": "Hello", "body": "Hello"}, "in_app": {"title": "Hello", "body": "Hello"}}'`,
+    );
+    const escalated = {
+      stages: [
+        { via: ["push", "in_app"] },
+        { via: ["email"] },
+        { via: ["email"], after: { minutes: 10, unless: "read" } },
+        { via: ["email"], after: { minutes: 20, unless: "sent" } },
+      ],
+    };
+    const body = await simulated({
+      policy: { route: { stages: [{ via: ["push", "email"] }] } },
+      types: { "habit.reminder": { route: escalated, batchable: false } },
+    });
+    expect(body.before).toMatchObject({ channels: { email: 14 }, passedOver: {}, later: 0 });
+    // Eleven messages by the route of the policy, and three by that of the type, which has two stages that begin at once.
+    expect(body.after).toMatchObject({
+      deliveries: 17,
+      channels: { push: 1, email: 13, in_app: 3 },
+      passedOver: { push: 13 },
+      later: 3,
+    });
+    expect(body.rerouted).toMatchObject({ recipients: 2, count: 4 });
+    const exampleOf = (id: string) =>
+      body.rerouted.examples.find(
+        ({ recipient }: { recipient: string }) => recipient === publicId("recipient", id),
+      );
+    expect(exampleOf(calm)).toMatchObject({ before: sent, after: { ...sent, channel: "push" } });
+    expect(exampleOf(batched).after).toMatchObject({
+      channel: "in_app",
+      passedOver: [{ channel: "push", why: "no_address" }],
+      stages: [
+        { stage: 1, channel: "email", after: null },
+        { stage: 2, channel: "email", after: { minutes: 10, unless: "read" } },
+        { stage: 3, channel: "email", after: { minutes: 20, unless: "sent" } },
+      ],
+    });
+  });
+
+  it("keeps the route of a request, and uses the routing rules of now", async () => {
+    const [recipientId] = [await world.recipient()];
+    const own = await world.ask({ recipientId, at: minute(600) });
+    await world.ask({ recipientId, at: minute(601) });
+    const { rows } = await api.pool.query<{ id: number }>(
+      `INSERT INTO routes (hash, origin, document) VALUES ('a', 'request', '{"stages": [{"via": ["in_app"]}]}') RETURNING id`,
+    );
+    await api.pool.query("UPDATE deliveries SET route_id = $2 WHERE id = $1", [own, rows[0]!.id]);
+    await api.pool.query(
+      `UPDATE template_versions SET content = content || '{"in_app": {"title": "Hello", "body": "Hello"}}'`,
+    );
+    const rule = {
+      key: "named",
+      name: "Named",
+      when: { field: "timeZone", equals: "UTC" },
+      route: { stages: [{ via: ["email"] }, { via: ["in_app"] }] },
+    };
+    expect((await api.send("POST", "/v1/routing-rules", rule)).status).toBe(201);
+    const body = await simulated({ policy: { route: { stages: [{ via: ["push"] }] } } });
+    for (const totals of [body.before, body.after])
+      expect(totals.channels).toEqual({ in_app: 2, email: 1 });
+    await api.pool.query("TRUNCATE routing_rules CASCADE");
   });
 
   it("runs no more than it is asked to, and says how far it came", async () => {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parsePublicId } from "../../domain/ids.ts";
+import type { Retention } from "../../domain/retention.ts";
 import { freezeAudience } from "../../ledger/freeze-audience.ts";
+import { createExpired } from "../../ledger/retention.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -201,5 +203,85 @@ describe("a campaign", () => {
     expect(await rowsOf("campaign_id", id)).toMatchObject([
       { channel: "in_app", origin: "request" },
     ]);
+  });
+
+  it("reports its later stages beside the first, and they add up with the ledger, also once retention has removed them", async () => {
+    const after = { minutes: 10, unless: "read" };
+    await rule("even", {
+      when: { attribute: "even", equals: true },
+      route: { stages: [{ via: ["in_app"] }, { via: ["email"] }, { via: ["email"], after }] },
+    });
+    const { body } = await api.send("POST", "/v1/campaigns", {
+      name: "In stages",
+      template,
+      data,
+      audience: { all: true },
+      startAt: new Date(Date.now() - 1_000).toISOString(),
+    });
+    const id = parsePublicId("campaign", body.id)!;
+    await freezeAudience(api.pool, id, body.id);
+    const report = async (of: "progress" | "reconciliation") =>
+      (await api.send("GET", `/v1/campaigns/${body.id}/${of}`)).body;
+    expect(await report("reconciliation")).toMatchObject({
+      audience: 4,
+      pending: 4,
+      stages: [{ stage: 1, after: null, counts: { pending: 2, sent: 0 } }],
+      reconciled: true,
+    });
+    // One stage that begins later has been written, as when the stage before it ends.
+    await api.pool.query(
+      `INSERT INTO open_deliveries (id, campaign_id, recipient_id, leg, channel, priority, queue, due_at, created_at, route_id)
+       SELECT uuid_v7(now()), campaign_id, recipient_id, 'stage:2', 'email', priority, queue, due_at, created_at, route_id
+       FROM open_deliveries WHERE campaign_id = $1 AND leg = 'stage:1' LIMIT 1`,
+      [id],
+    );
+    await api.pool.query(
+      `UPDATE deliveries SET status = CASE WHEN channel = 'email' THEN 'sent' ELSE 'failed' END::delivery_status, due_at = NULL, finished_at = now() - interval '400 days'
+       WHERE campaign_id = $1`,
+      [id],
+    );
+    const counted = {
+      stages: [
+        { stage: 1, after: null, counts: expect.objectContaining({ sent: 2, failed: 0 }) },
+        { stage: 2, after, counts: expect.objectContaining({ sent: 1, failed: 0 }) },
+      ],
+    };
+    expect(await report("progress")).toMatchObject({ counts: { sent: 2, failed: 2 }, ...counted });
+    const before = await report("reconciliation");
+    expect(before).toMatchObject({ sent: 2, failed: 2, ...counted, reconciled: true });
+
+    await api.pool.query(
+      "UPDATE campaigns SET status = 'completed', finished_at = now() - interval '400 days' WHERE id = $1",
+      [id],
+    );
+    const expired = createExpired({ pool: api.pool, retention: { deliveryDays: 90 } as Retention });
+    const inAYear = new Date(Date.now() + 365 * 86_400_000);
+    await expired.remove({ table: "deliveries", now: inAYear, after: null });
+    expect(await rowsOf("campaign_id", id)).toEqual([]);
+    expect(await report("reconciliation")).toEqual(before);
+  });
+
+  it("is not reconciled if a delivery of a stage that begins at once is missing", async () => {
+    const { body } = await api.send("POST", "/v1/campaigns", {
+      name: "Incomplete",
+      template,
+      data,
+      audience: { all: true },
+      route: stages("in_app", "email"),
+      startAt: new Date(Date.now() - 1_000).toISOString(),
+    });
+    const id = parsePublicId("campaign", body.id)!;
+    await freezeAudience(api.pool, id, body.id);
+    await api.pool.query(
+      "DELETE FROM open_deliveries WHERE id = (SELECT id FROM open_deliveries WHERE campaign_id = $1 AND leg = 'stage:1' LIMIT 1)",
+      [id],
+    );
+    const { body: account } = await api.send("GET", `/v1/campaigns/${body.id}/reconciliation`);
+    expect(account).toMatchObject({
+      audience: 4,
+      pending: 4,
+      stages: [{ stage: 1, counts: { pending: 3 } }],
+      reconciled: false,
+    });
   });
 });

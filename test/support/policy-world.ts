@@ -1,7 +1,6 @@
 import type { Pool } from "pg";
 import { vi } from "vitest";
 import { createLedger, type DueDelivery, type Ledger } from "../../ledger/ledger.ts";
-import type { Channel } from "../../domain/channel.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { compareServed, type Priority } from "../../domain/priority.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
@@ -98,9 +97,9 @@ export function createPolicyWorld(pool: Pool) {
       return { ...worker, dispatch: (at?: Date, queue = mailbox) => dispatch(queue, at) };
     },
 
-    /** Creates a worker for email and `others` whose work takes no time, and that decides about deliveries of one due time in the order of their requests. */
-    idealWorker({ others = [] }: { others?: readonly Channel[] } = {}) {
-      const worker = createRecordingWorker(pool, { ledger: inOrder(createLedger(pool)), others });
+    /** Creates a worker whose work takes no time, and that decides about deliveries of one due time in the order of their requests. */
+    idealWorker() {
+      const worker = createRecordingWorker(pool, { ledger: inOrder(createLedger(pool)) });
       return {
         async dispatch(at: Date, queue = mailbox) {
           const stopped = vi.spyOn(performance, "now").mockReturnValue(performance.now());
