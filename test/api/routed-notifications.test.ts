@@ -254,7 +254,13 @@ describe("a campaign", () => {
       "UPDATE campaigns SET status = 'completed', finished_at = now() - interval '400 days' WHERE id = $1",
       [id],
     );
-    const expired = createExpired({ pool: api.pool, retention: { deliveryDays: 90 } as Retention });
+    const retention: Retention = {
+      deliveriesDays: 90,
+      auditDays: 90,
+      idempotencyDays: 90,
+      inboxDays: 90,
+    };
+    const expired = createExpired({ pool: api.pool, retention });
     const inAYear = new Date(Date.now() + 365 * 86_400_000);
     await expired.remove({ table: "deliveries", now: inAYear, after: null });
     expect(await rowsOf("campaign_id", id)).toEqual([]);
