@@ -22,7 +22,7 @@ const knownForMs = 3_600_000;
 const mostKnown = 500;
 
 /** The checked content of a notification, or the reasons why it cannot be used. */
-export type CheckedContent =
+type CheckedContent =
   | {
       kind: "checked";
       content: TemplateContent;

@@ -205,9 +205,7 @@ const simulate = defineRoute({
         later: differenceOf("How many deliveries would be sent later").openapi({
           description: "Recipients who would get a message later",
         }),
-        rerouted: differenceOf(
-          "How many messages would use another channel",
-        ).openapi({
+        rerouted: differenceOf("How many messages would use another channel").openapi({
           description: "Recipients of whose messages the first stage would use another channel",
         }),
         earlier: differenceOf("How many deliveries would be sent earlier").openapi({

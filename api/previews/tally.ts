@@ -9,8 +9,7 @@ export const instantCount = 10;
 export const originCount = 50;
 
 /** What would happen to a delivery: it is sent at once, waits, or is not sent. */
-export const previewStatuses = ["sent", "waiting", "suppressed"] as const;
-export type PreviewStatus = (typeof previewStatuses)[number];
+export type PreviewStatus = "sent" | "waiting" | "suppressed";
 
 /** The reasons for which a recipient has no usable address on a channel. */
 const unreachableReasons: ReadonlySet<Reason | null> = new Set<Reason>([

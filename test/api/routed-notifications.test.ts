@@ -236,7 +236,7 @@ describe("a campaign", () => {
       [id],
     );
     await api.pool.query(
-      `UPDATE deliveries SET status = CASE WHEN channel = 'email' THEN 'sent' ELSE 'failed' END::delivery_status, due_at = NULL, finished_at = now() - interval '400 days'
+      `UPDATE deliveries SET status = CASE WHEN channel = 'email' THEN 'sent' ELSE 'failed' END::delivery_status, reason = CASE WHEN channel <> 'email' THEN 'provider_rejected' END, due_at = NULL, finished_at = now() - interval '400 days'
        WHERE campaign_id = $1`,
       [id],
     );
