@@ -107,7 +107,8 @@ async function stop(): Promise<void> {
 }
 
 function print(stack: Stack): void {
-  const { urls, consoleLink, databaseUrl, temporalAddress, smtpUrl, apiKey, apiKeyIsNew } = stack;
+  const { urls, consoleLink, databaseUrl, temporalAddress, smtpServers, apiKey, apiKeyIsNew } =
+    stack;
   const rows: [string, string | null][] = [
     [
       "Console",
@@ -120,7 +121,7 @@ function print(stack: Stack): void {
     ["Mailbox", urls.mailbox],
     ["Temporal", temporalAddress],
     ["PostgreSQL", withoutPassword(databaseUrl)],
-    ["SMTP", smtpUrl.split(/\s+/).map(withoutPassword).join(" ")],
+    ["SMTP", smtpServers.join(" ")],
     ["Data", data],
     ["API key", apiKeyIsNew ? `${apiKey}  (shown once; kept in ${data}/api-key)` : null],
   ];

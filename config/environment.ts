@@ -10,7 +10,7 @@ import { isSigningSecret } from "../domain/signature.ts";
 import { nameText } from "../domain/text.ts";
 import { webUrl } from "../domain/web-url.ts";
 import { hostName, isLoopback } from "../lib/allowed-hosts.ts";
-import { smtpProviders } from "./smtp.ts";
+import { providerList, smtpServers } from "./providers.ts";
 import { parseSubnet, type Subnet } from "../lib/outbound/addresses.ts";
 
 /** Thrown with all faults of the environment; each fault names its variable and the expected value. */
@@ -408,9 +408,16 @@ export const variables = {
   PUSH_SERVICES: serviceHosts.describe(
     "Hosts of push services, separated by spaces, at which devices may be registered besides those of the known browsers (Google, Mozilla, Apple, Microsoft). `*.push.example.org` stands for every host below `push.example.org`.",
   ),
-  SMTP_URL: smtpProviders.describe(
-    "SMTP servers, separated by spaces and tried in order: `smtp://user:password@host:port?name=…&connections=10&messages=100&tls=required`, or `smtps://` for TLS from the first byte ([options](#smtp_url-options)). With `npm start`, messages go to these servers and no mailbox is started.",
-  ),
+  SMTP_URL: smtpServers
+    .optional()
+    .describe(
+      "SMTP servers, separated by spaces and tried in order: `smtp://user:password@host:port?name=…&connections=10&perDay=50000`, or `smtps://` for TLS from the first byte ([options](providers/smtp.md#options)). This is the short form of entries of the kind `smtp` in `PROVIDERS`. A worker requires one of the two. With `npm start`, messages go to these servers and no mailbox is started.",
+    ),
+  PROVIDERS: providerList
+    .optional()
+    .describe(
+      'The [providers](providers/README.md) in JSON, in order of preference, with their connections, rates and quotas: `[{"kind": "smtp", "name": "main", "url": "smtp://mail.example.org", "perSecond": 14}]`. `PROVIDERS_FILE` names a file with the list.',
+    ),
   MAIL_FROM: mailFrom.describe(
     "The default sender. Its domain is also the domain of every Message-ID.",
   ),
@@ -603,6 +610,7 @@ export const workerVariables = [
   "VAPID_PRIVATE_KEY",
   "VAPID_SUBJECT",
   "SMTP_URL",
+  "PROVIDERS",
   "MAIL_FROM",
   "SEND_DEADLINE_MS",
   "ANSWER_DEADLINE_MS",

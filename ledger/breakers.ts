@@ -73,7 +73,7 @@ export const countFailures = defineStatement<
     SELECT provider, now, :mayOpen::boolean AND cardinality(recent) >= :failures::int AS opens, recent[greatest(1, cardinality(recent) - :failures::int + 1):] AS failed_at FROM counted
     WHERE state = 'closed'
   )
-  UPDATE breakers b SET failed_at = w.failed_at, reason = :reason, updated_at = w.now,
+  UPDATE breakers b SET failed_at = w.failed_at, reason = :reason, last_failed_at = w.now, updated_at = w.now,
     state = CASE WHEN w.opens THEN 'open' ELSE 'closed' END::breaker_state,
     opened_at = CASE WHEN w.opens THEN w.now ELSE b.opened_at END,
     next_trial_at = CASE WHEN w.opens THEN w.now + :openSeconds::float8 * interval '1 second' END,
@@ -152,7 +152,7 @@ export const failTrial = defineStatement<
 >(
   `
   WITH ${heldRow}
-  UPDATE breakers b SET state = 'open', reason = :reason, updated_at = m.now, next_trial_at = m.now + :openSeconds::float8 * interval '1 second',
+  UPDATE breakers b SET state = 'open', reason = :reason, last_failed_at = m.now, updated_at = m.now, next_trial_at = m.now + :openSeconds::float8 * interval '1 second',
     trials_taken = 0, trials_passed = 0, trials_failed = 0
   FROM moment m WHERE b.provider = m.provider AND m.state = 'half_open'
   RETURNING ${rowOf("b")}`,

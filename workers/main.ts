@@ -10,13 +10,9 @@ import {
 } from "@temporalio/worker";
 import { createBreakers } from "../activities/channels/breakers.ts";
 import { type Channels, createChannels } from "../activities/channels/channels.ts";
-import {
-  createEmailChannel,
-  emailGates,
-  emailProviders,
-} from "../activities/channels/email/email.ts";
+import { createEmailChannel, emailGates } from "../activities/channels/email/email.ts";
 import { createInAppChannel, inAppGates } from "../activities/channels/in-app/in-app.ts";
-import { createPushChannel, pushBreakers, pushGates } from "../activities/channels/push/push.ts";
+import { createPushChannel, pushGates } from "../activities/channels/push/push.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
 import { createGates } from "../ledger/gates.ts";
 import { createGateCache } from "../activities/channels/gate-cache.ts";
@@ -28,13 +24,16 @@ import {
 } from "../config/environment.ts";
 import { outboundRules, type OutboundSettings, receiverFaults } from "../config/outbound.ts";
 import { createLogger, type Logger } from "../config/logger.ts";
+import { channelOfKind } from "../config/providers.ts";
 import { readVapid } from "../config/vapid.ts";
+import { readProviders } from "../config/worker-providers.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createOutboundClient } from "../lib/outbound/client.ts";
 import { withTimeout } from "../lib/timeout.ts";
 import { openAttachment } from "../ledger/attachments.ts";
 import { SharedFiles } from "../activities/channels/email/shared-files.ts";
 import { createSealer, reportSealing } from "../ledger/sealer.ts";
+import { configureProviders, type ProviderConfiguration } from "../ledger/providers.ts";
 import { createDeviceLedger } from "../ledger/push-devices.ts";
 import { createRulebookReader } from "../ledger/rulebook.ts";
 import { registerSearchAttributes, temporalClient, temporalSettings } from "../config/temporal.ts";
@@ -103,6 +102,7 @@ async function untilReached<Result>(
 async function main(): Promise<void> {
   const environment = readEnvironment(workerVariables, process.env);
   const vapid = readVapid(environment);
+  const providers = readProviders(environment, { sendsPush: vapid !== null });
   const logger = createLogger("worker", environment.LOG_LEVEL);
   const settings = temporalSettings(process.env);
   const stop = new AbortController();
@@ -168,27 +168,31 @@ async function main(): Promise<void> {
   const isResting = () => attention.rests;
   const breakers = createBreakers({
     pool,
-    providers: [...emailProviders(environment.SMTP_URL), ...(vapid ? pushBreakers : [])],
+    providers: [...providers.smtp, ...providers.webPush].map(({ kind, name }) => ({
+      name,
+      channel: channelOfKind[kind],
+    })),
     settings: async () => (await readRulebook()).policy.breaker,
     logger,
     rests: isResting,
   });
   const gates = createGateCache({
     gates: instrumentGates(createGates(pool), metrics),
-    keys: [...emailGates(environment.SMTP_URL), ...inAppGates, ...(vapid ? pushGates : [])],
+    keys: [...emailGates(providers.smtp), ...inAppGates, ...(vapid ? pushGates : [])],
     rests: isResting,
   });
   await reportSealing(sealer, logger);
   metrics.watchBreakers(() => breakers.states());
-  await untilReached("the database", logger, stop.signal, () =>
-    Promise.all([breakers.refresh(), gates.refresh()]),
-  );
+  await untilReached("the database", logger, stop.signal, async () => {
+    await configureProviders(pool, configurationsOf(providers));
+    await Promise.all([breakers.refresh(), gates.refresh()]);
+  });
   const attachments = new SharedFiles({
     read: (id) => openAttachment(executeOn(pool), sealer, id),
   });
   const email = (traffic: Traffic, connections?: number) =>
     createEmailChannel({
-      providers: environment.SMTP_URL.map((provider) =>
+      providers: providers.smtp.map((provider) =>
         connections === undefined ? provider : { ...provider, connections },
       ),
       sender: environment.MAIL_FROM,
@@ -362,6 +366,29 @@ async function settleAndClose(
 
 /** Connections to each provider that only critical messages use. */
 const criticalConnections = 2;
+
+/** What operators see of the configured providers. A message has no choice of push services, so that these have no order. */
+const configurationsOf = ({
+  smtp,
+  webPush,
+}: ReturnType<typeof readProviders>): ProviderConfiguration[] => [
+  ...smtp.map(({ kind, name, connections, limits }, index) => ({
+    name,
+    channel: channelOfKind[kind],
+    kind,
+    position: index + 1,
+    connections,
+    limits,
+  })),
+  ...webPush.map(({ kind, name, limits }) => ({
+    name,
+    channel: channelOfKind[kind],
+    kind,
+    position: null,
+    connections: pushConnections.delivery,
+    limits,
+  })),
+];
 
 /** Connections to each host of a push service, each of which carries one request at a time. */
 const pushConnections = { delivery: 16, critical: 4 } as const;

@@ -19,7 +19,7 @@ import {
 import { executeOn, type Statement } from "../../ledger/sql.ts";
 import { poll } from "../../lib/polling.ts";
 
-/** A provider in the configuration of this process. */
+/** A provider of this process. */
 interface ProviderIdentity {
   name: string;
   channel: Channel;

@@ -43,7 +43,8 @@ export interface WatchedGate {
 interface Slot {
   fromMs: number;
   untilMs: number;
-  day: string;
+  /** The hour to whose quota it counts. */
+  hour: string;
 }
 
 export class CachedGate implements WatchedGate {
@@ -62,12 +63,12 @@ export class CachedGate implements WatchedGate {
   #pace: Pick<Pace, "intervalMs" | "lagMs"> | null = null;
   /** The next slot of the rate that is not granted, as far as is known. Monotonic. */
   #nextAtMs = Number.NEGATIVE_INFINITY;
-  /** The rest of today's quota, and when the day ends. */
-  #leftToday = Number.POSITIVE_INFINITY;
-  #dayEndsAtMs = 0;
+  /** The rest of the quota, and when it begins again. */
+  #quotaLeft = Number.POSITIVE_INFINITY;
+  #quotaRenewsAtMs = 0;
   /** The granted slots, in the order of their instants. */
   readonly #slots: Slot[] = [];
-  /** The number of slots of each day that no message used. */
+  /** The number of slots of each hour that no message used. */
   readonly #unused = new Map<string, number>();
   /** The number of messages that are coming, and of those that have left and are not answered. */
   #coming = 0;
@@ -95,8 +96,8 @@ export class CachedGate implements WatchedGate {
   opensAt(nowMs: number): number | null {
     if (nowMs < this.#shutUntilMs) return this.#shutUntilMs;
     if (!this.#counted || this.room() > 0) return null;
-    if (this.#leftToday <= 0 && this.#slots.length === 0)
-      return Math.max(nowMs + soonMs, this.#dayEndsAtMs);
+    if (this.#quotaLeft <= 0 && this.#slots.length === 0)
+      return Math.max(nowMs + soonMs, this.#quotaRenewsAtMs);
     // The rest of the quota is reserved, and may be given back.
     if (!this.#pace) return null;
     const { intervalMs } = this.#pace;
@@ -158,23 +159,23 @@ export class CachedGate implements WatchedGate {
   update(view: GateView | null, atMs: number): void {
     const nowMs = Date.now();
     const shutMs = view?.shutMs ?? 0;
-    this.#counted = view !== null && (view.pace !== null || view.leftToday !== null);
+    this.#counted = view !== null && (view.pace !== null || view.quotaLeft !== null);
     if (!this.#unwritten) this.#shutUntilMs = shutMs > 0 ? nowMs + shutMs : 0;
     this.#shutSince = view?.shutSince ?? null;
     this.#pace = view?.pace ?? null;
     this.#nextAtMs = atMs + (view?.pace?.nextInMs ?? Number.NEGATIVE_INFINITY);
-    this.#leftToday = view?.leftToday ?? Number.POSITIVE_INFINITY;
-    this.#dayEndsAtMs = nowMs + (view?.dayEndsInMs ?? 0);
+    this.#quotaLeft = view?.quotaLeft ?? Number.POSITIVE_INFINITY;
+    this.#quotaRenewsAtMs = nowMs + (view?.quotaRenewsInMs ?? 0);
   }
 
-  /** Gives unused slots back to the day's quota: all slots, or those that are over. */
+  /** Gives unused slots back to the quotas: all slots, or those that are over. */
   async giveBack(all = false): Promise<void> {
     this.#expire(all ? Number.POSITIVE_INFINITY : performance.now());
     const unused = [...this.#unused];
     this.#unused.clear();
     if (unused.length > 0) this.updates += 1;
     await Promise.all(
-      unused.map(([day, slots]) => this.#gates.giveBack({ key: this.#key, slots, day })),
+      unused.map(([hour, slots]) => this.#gates.giveBack({ key: this.#key, slots, hour })),
     );
   }
 
@@ -213,7 +214,7 @@ export class CachedGate implements WatchedGate {
     const now = performance.now();
     this.#expire(now);
     if (this.#isUsable(now)) return "open";
-    const isSpent = this.#leftToday <= 0 && nowMs < this.#dayEndsAtMs;
+    const isSpent = this.#quotaLeft <= 0 && nowMs < this.#quotaRenewsAtMs;
     const isFar = this.#nextAtMs - now > farMs || isSpent;
     if ((this.#slots.length === 0 && isFar) || now - sinceMs > patienceMs) return "closed";
     this.#retries.add(retry);
@@ -248,11 +249,11 @@ export class CachedGate implements WatchedGate {
 
   /** The number of slots that could be granted from now until half a second from now, as far as is known. */
   #grantable(now: number): number {
-    if (!this.#pace) return this.#leftToday;
+    if (!this.#pace) return this.#quotaLeft;
     const { intervalMs, lagMs } = this.#pace;
     const firstInMs = Math.max(this.#nextAtMs - now, -lagMs);
     const slots = Math.floor((comesAheadMs - firstInMs) / intervalMs) + 1;
-    return Math.min(Math.max(0, slots), Math.max(0, this.#leftToday));
+    return Math.min(Math.max(0, slots), Math.max(0, this.#quotaLeft));
   }
 
   #isUsable(now: number): boolean {
@@ -263,7 +264,7 @@ export class CachedGate implements WatchedGate {
   #expire(now: number): void {
     for (let [slot] = this.#slots; slot && slot.untilMs <= now; [slot] = this.#slots) {
       this.#slots.shift();
-      this.#unused.set(slot.day, (this.#unused.get(slot.day) ?? 0) + 1);
+      this.#unused.set(slot.hour, (this.#unused.get(slot.hour) ?? 0) + 1);
     }
   }
 
@@ -314,7 +315,7 @@ export class CachedGate implements WatchedGate {
    * not agree.
    */
   #keep(
-    { granted, firstInMs, lifetimeMs, pace, day }: Grant,
+    { granted, firstInMs, lifetimeMs, pace, hour }: Grant,
     askedAtMs: number,
     answeredAtMs: number,
   ): void {
@@ -323,7 +324,7 @@ export class CachedGate implements WatchedGate {
       this.#slots.push({
         fromMs: answeredAtMs + inMs,
         untilMs: lifetimeMs === null ? answeredAtMs + keptMs : askedAtMs + inMs + lifetimeMs,
-        day,
+        hour,
       });
     }
   }

@@ -5,7 +5,7 @@ import { campaignGate } from "../../domain/delivery/gates.ts";
 import { publicId } from "../../domain/ids.ts";
 import { requestedRoute } from "../../domain/notification.ts";
 import { priorities } from "../../domain/priority.ts";
-import { removeGate, setGate } from "../../ledger/gates.ts";
+import { removeGate, setRate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { throwNotFound, exampleIdOf } from "../http/path-ids.ts";
@@ -227,5 +227,5 @@ export async function setThrottle(
     await removeGate(executeIn(tx), key);
     return;
   }
-  await executeIn(tx)(setGate, { key, ...throttle, dailyQuota: null });
+  await setRate(executeIn(tx), { key, ...throttle });
 }

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { type BodyBudget, type BodyShare, createBodyBudget } from "./body-budget.ts";
 import type { ApiEnv } from "./context.ts";
-import { locateJsonFault } from "./json-fault.ts";
+import { locateJsonFault } from "../../lib/json-fault.ts";
 import type { Caller } from "./keyring.ts";
 import { invalid, jsonPointer, Problem } from "./problem.ts";
 import { bodyLimitOf, routeClasses } from "./route-classes.ts";

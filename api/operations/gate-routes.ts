@@ -4,6 +4,7 @@ import { gateLimits, type GateKind, limitedKinds } from "../../domain/delivery/g
 import { providerReference } from "../../domain/provider-name.ts";
 import { changeOf } from "../http/audit.ts";
 import { removeGate, setGate } from "../../ledger/gates.ts";
+import { restoreLimits } from "../../ledger/providers.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { gateAnswer, gateJson, shownGates, shownKinds } from "./gates.ts";
@@ -56,12 +57,15 @@ const put = defineRoute({
   access: "admin",
   summary: "Set the rate limit of a channel or provider. Workers apply it within about a second.",
   description:
-    "No more messages than the rate plus its `burst` leave within any second; a quota counts UTC days. Messages above either limit wait, without using up attempts; above " +
-    "a provider's limit they use another provider, if there is one. Messages that were already sent today count towards a new quota.",
+    "No more messages than the rate plus its `burst` leave within any second; quotas count clock hours and days in UTC. Messages above a limit wait, without using up attempts; above " +
+    "a provider's limit they use another provider, if there is one. Messages that were already sent in this hour and on this day count towards a new quota. Limits that are set here " +
+    "take precedence over those in the configuration of the workers, until they are removed.",
   request: {
     params,
     body: jsonContent(
-      gateLimits.meta({ example: { permitsPerSecond: 14, burst: 5, dailyQuota: 50_000 } }),
+      gateLimits.meta({
+        example: { permitsPerSecond: 14, burst: 5, hourlyQuota: 5_000, dailyQuota: 50_000 },
+      }),
     ),
   },
   responses: responses(200, "The rate limit after the change", gateAnswer),
@@ -72,6 +76,8 @@ const remove = defineRoute({
   path: "/v1/gates/{kind}/{name}",
   access: "admin",
   summary: "Remove a rate limit. A provider that asked for a pause is used again.",
+  description:
+    "If the configuration of the workers has limits for the provider, these apply again, and what was used of its quotas still counts.",
   request: { params },
   responses: { 204: { description: "The rate limit was removed" }, ...problemResponse },
 });
@@ -109,7 +115,7 @@ export function gateRoutes(services: Services) {
     .openapi(put, async (c) => {
       const param = c.req.valid("param");
       const key = keyOf(param, limitedKinds);
-      const { permitsPerSecond, burst, dailyQuota } = c.req.valid("json");
+      const limits = c.req.valid("json");
       const json = await withAuditedTransaction(c, services, async (tx) => {
         // A gate with a misspelt name would limit nothing.
         if (
@@ -118,23 +124,21 @@ export function gateRoutes(services: Services) {
         )
           throw notFound("provider", "name");
         const before = await lockGate(tx, key);
-        await executeIn(tx)(setGate, {
-          key,
-          perSecond: permitsPerSecond,
-          burst,
-          dailyQuota,
-        });
+        await executeIn(tx)(setGate, { key, ...limits });
         const after = gateJson(await tx.gate.findUniqueOrThrow({ where: { key } }), clock());
         return { body: after, changes: [changeOf("gate.set", key, before ?? {}, after)] };
       });
       return c.json(json, 200);
     })
     .openapi(remove, async (c) => {
-      const key = keyOf(c.req.valid("param"), limitedKinds);
+      const param = c.req.valid("param");
+      const key = keyOf(param, limitedKinds);
       await withAuditedTransaction(c, services, async (tx) => {
         const before = await lockGate(tx, key);
         if (!before) throw notFound("rate limit", "name");
-        await removeGate(executeIn(tx), key);
+        const execute = executeIn(tx);
+        if (param.kind === "provider") await restoreLimits(execute, param.name);
+        else await removeGate(execute, key);
         return { body: null, changes: [{ action: "gate.remove", resource: key, before }] };
       });
       return c.body(null, 204);

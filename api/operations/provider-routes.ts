@@ -3,11 +3,12 @@ import { channels } from "../../domain/channel.ts";
 import { providerGate } from "../../domain/delivery/gates.ts";
 import { closeBreaker } from "../../ledger/breakers.ts";
 import { reopenGate } from "../../ledger/gates.ts";
+import type { StoredConfiguration } from "../../ledger/providers.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { providerReference } from "../../domain/provider-name.ts";
 import type { Breaker, Gate, Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
-import { gateAnswer, gateJson } from "./gates.ts";
+import { gateAnswer, gateJson, gateLimitsAnswer } from "./gates.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -17,6 +18,28 @@ const provider = z
   .object({
     name: z.string().openapi({ example: "smtp-1" }),
     channel: z.enum(channels),
+    configuration: z
+      .object({
+        kind: z.string().openapi({ example: "smtp" }),
+        position: z.int().nullable().openapi({
+          description:
+            "The place among the providers of its channel, from 1, which are tried in this order. Null for push services, because a device has only one",
+          example: 1,
+        }),
+        connections: z.int().openapi({
+          description: "Connections that each worker opens for ordinary messages",
+          example: 10,
+        }),
+        limits: gateLimitsAnswer.nullable().openapi({
+          description:
+            "The configured limits; null if there are none. Those that are in force are in `gate`: an administrator can set others there",
+        }),
+      })
+      .nullable()
+      .openapi({
+        description:
+          "What the configuration of the worker that started last says of the provider. Null if it does not name the provider",
+      }),
     breaker: z.object({
       state: z.enum(["closed", "open", "half_open"]).openapi({
         description:
@@ -56,13 +79,20 @@ const provider = z
         description: "The last failure",
         example: "connection: connect ECONNREFUSED 192.0.2.25:587",
       }),
+      lastFailedAt: z.iso.datetime().nullable().openapi({
+        description: "When the last failure that counted occurred; null if there was none",
+      }),
     }),
     // A union, because `nullable` would make the shared schema of gates nullable.
     gate: z
       .union([gateAnswer, z.null()])
-      .openapi({ description: "The provider’s rate limit; null if it has none" }),
+      .openapi({
+        description: "The provider’s rate limit and quotas that are in force; null if it has none",
+      }),
   })
   .openapi("Provider");
+
+type ProviderAnswer = z.output<typeof provider>;
 
 const params = z.object({
   name: z.string().openapi({
@@ -77,6 +107,7 @@ const list = defineRoute({
   access: "viewer",
   class: "operations",
   summary: "List all providers that workers use or have used, with their circuit breakers",
+  description: "The providers of each channel are in the order in which they are tried.",
   responses: responses(200, "All providers", z.object({ items: z.array(provider) })),
 });
 
@@ -125,7 +156,7 @@ export function providerRoutes(services: Services) {
       const items = breakers.map((row) =>
         providerJson(row, gateOf.get(providerGate(row.provider)) ?? null, clock()),
       );
-      return c.json({ items }, 200);
+      return c.json({ items: items.toSorted(byChannelAndPosition) }, 200);
     })
     .openapi(get, async (c) => c.json(await read(prisma, c.req.valid("param").name), 200))
     .openapi(reset, async (c) => {
@@ -141,12 +172,21 @@ export function providerRoutes(services: Services) {
     });
 }
 
-function providerJson(breaker: Breaker, gate: Gate | null, now: Date): z.output<typeof provider> {
+/** Providers without an order, and those that are no longer configured, come last. The sort is stable. */
+function byChannelAndPosition(one: ProviderAnswer, other: ProviderAnswer): number {
+  const placeOf = ({ channel, configuration }: ProviderAnswer) =>
+    1_000 * channels.indexOf(channel) + (configuration?.position ?? 999);
+  return placeOf(one) - placeOf(other);
+}
+
+function providerJson(breaker: Breaker, gate: Gate | null, now: Date): ProviderAnswer {
   const { state, failedAt, openedAt, closedAt, nextTrialAt, trialsTaken, trialsPassed, reason } =
     breaker;
+  const stored = breaker.configuration as StoredConfiguration | null;
   return {
     name: breaker.provider,
     channel: breaker.channel,
+    configuration: stored && !stored.removed ? stored : null,
     breaker: {
       state,
       failures: failedAt.length,
@@ -156,6 +196,7 @@ function providerJson(breaker: Breaker, gate: Gate | null, now: Date): z.output<
       nextTrialAt: nextTrialAt?.toISOString() ?? null,
       trials: state === "half_open" ? { taken: trialsTaken, passed: trialsPassed } : null,
       reason,
+      lastFailedAt: breaker.lastFailedAt?.toISOString() ?? null,
     },
     gate: gate && gateJson(gate, now),
   };

@@ -5,6 +5,7 @@ import { eventsCheck } from "./events.ts";
 import { installationChecks } from "./installation.ts";
 import { machineChecks } from "./machine.ts";
 import { programChecks } from "./programs.ts";
+import { pushChecks } from "./push.ts";
 import { sealingCheck } from "./sealing.ts";
 import { smtpChecks } from "./smtp.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -21,6 +22,7 @@ export function diagnose(surroundings: Surroundings): Promise<Finding[]> {
     sealingCheck(surroundings),
     temporalCheck(surroundings),
     ...smtpChecks(surroundings),
+    ...pushChecks(surroundings),
     eventsCheck(surroundings),
     ...machineChecks(surroundings),
     timeZoneCheck(surroundings),

@@ -5,6 +5,7 @@ import { MissingError } from "../stack/missing.ts";
 import { defaultPorts, isFree, portOptions, type PortName } from "../stack/ports.ts";
 import { launcherOf } from "../stack/processes.ts";
 import { given, missing, ok, warning, type Check, type Finding } from "./check.ts";
+import { providersIfGiven } from "./configuration.ts";
 import { existing } from "./programs.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -63,15 +64,18 @@ export function machineChecks(surroundings: Surroundings): Check[] {
 
 /** The ports of the servers that `npm start` runs itself. */
 function portsOf(environment: NodeJS.ProcessEnv): { name: PortName; asked: string | undefined }[] {
-  const other: Partial<Record<PortName, string>> = {
-    postgres: "DATABASE_URL",
-    temporal: "TEMPORAL_ADDRESS",
-    temporalUi: "TEMPORAL_ADDRESS",
-    smtp: "SMTP_URL",
-    mailbox: "SMTP_URL",
+  const hasTemporal = given(environment, "TEMPORAL_ADDRESS");
+  const hasSmtp = given(environment, "SMTP_URL") || providersIfGiven(environment).smtp.length > 0;
+  const isElsewhere: Record<PortName, boolean> = {
+    api: false,
+    postgres: given(environment, "DATABASE_URL"),
+    temporal: hasTemporal,
+    temporalUi: hasTemporal,
+    smtp: hasSmtp,
+    mailbox: hasSmtp,
   };
   return (Object.keys(defaultPorts) as PortName[])
-    .filter((name) => !other[name] || !given(environment, other[name]))
+    .filter((name) => !isElsewhere[name])
     .map((name) => ({ name, asked: environment[portOptions[name].variable] || undefined }));
 }
 

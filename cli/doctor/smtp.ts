@@ -4,19 +4,19 @@ import type { SmtpProvider } from "../../config/smtp.ts";
 import { smtpConnectionOptions } from "../../config/smtp.ts";
 import { MissingError } from "../stack/missing.ts";
 import { ok, reasonOf, type Check } from "./check.ts";
-import { readIfGiven } from "./configuration.ts";
+import { providersIfGiven } from "./configuration.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 const stepTimeoutMs = 5_000;
 
-/** Checks the servers of `SMTP_URL`: connects, negotiates TLS, signs in, and sends no message. Without servers, `npm start` runs a mailbox. */
+/** Checks the configured SMTP servers: connects, negotiates TLS, signs in, and sends no message. Without servers, `npm start` runs a mailbox. */
 export function smtpChecks({ environment }: Surroundings): Check[] {
-  return (readIfGiven("SMTP_URL", environment) ?? []).map((provider) => {
+  return providersIfGiven(environment).smtp.map((provider) => {
     const name = `SMTP ${provider.name}`;
     return {
       name,
       required: true,
-      mend: "Start it, or correct SMTP_URL",
+      mend: "Start it, or correct its entry in SMTP_URL or PROVIDERS",
       look: async () => {
         const { protocol, signedIn, offersTls } = await greet(provider);
         const where = `${provider.host}:${provider.port}`;
@@ -59,7 +59,7 @@ function greet(provider: SmtpProvider): Promise<Greeting> {
         return reject(
           new MissingError(
             `${where} offers no authentication${protocol ? "" : " without TLS"}`,
-            "Remove the credentials from SMTP_URL, or use a port with authentication",
+            "Remove the credentials from the URL, or use a port with authentication",
           ),
         );
       connection.login({ ...auth }, (refused) =>
@@ -79,20 +79,20 @@ function faultOf(
   if (code === "EAUTH")
     return new MissingError(
       `${where} refuses the credentials${answered}`,
-      "Correct user and password in SMTP_URL; both have to be percent-encoded",
+      "Correct user and password; both have to be percent-encoded in the URL",
     );
   // An invalid certificate has the same code as any error of the socket.
   if (code === "ETLS" || /certificate|altnames|\bSSL\b|\bTLS\b/i.test(error.message))
     return new MissingError(
       `${where}: TLS ${requireTls ? "is required and " : ""}fails${/certificate|altnames/i.test(error.message) ? `, ${reasonOf(error)}` : ""}`,
       requireTls
-        ? "Fix the server's certificate or TLS settings, or set tls=unverified in SMTP_URL; a password is never sent without TLS"
-        : "Fix the server's certificate or TLS settings, or set tls=unverified in SMTP_URL",
+        ? "Fix the server's certificate or TLS settings, or set tls to unverified; a password is never sent without TLS"
+        : "Fix the server's certificate or TLS settings, or set tls to unverified",
     );
   return new MissingError(
     responseCode === undefined
       ? `${where}: ${reasonOf(error)}`
       : `${where} refuses the connection${answered}`,
-    "Start it, or correct host and port in SMTP_URL (smtps:// for TLS from the first byte)",
+    "Start it, or correct host and port in the URL (smtps:// for TLS from the first byte)",
   );
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigurationError, readEnvironment } from "../../config/environment.ts";
 import { loopbackSettings } from "../../config/outbound.ts";
 import { createVapidKey, publicKeyOf } from "../../config/vapid.ts";
+import { combineProviders } from "../../config/worker-providers.ts";
 import { applyMigrations } from "../../prisma/migrate.ts";
 import { temporalCli } from "./binaries.ts";
 import { FolderUnusableError, makePrivate, readKept, writeKept } from "./kept-files.ts";
@@ -25,7 +26,7 @@ export interface StackOptions {
   ports?: Partial<Ports> | "any";
   /**
    * The environment of the API and the workers, in addition to the variables that the stack sets. If `DATABASE_URL`, `TEMPORAL_ADDRESS` or
-   * `SMTP_URL` is set, the stack uses that server and starts none of that kind.
+   * SMTP servers are set, the stack uses them and starts none of that kind.
    */
   environment: NodeJS.ProcessEnv;
   /** Additional variables for one of the workers. */
@@ -43,7 +44,8 @@ export interface Stack {
   apiKeyIsNew: boolean;
   databaseUrl: string;
   temporalAddress: string;
-  smtpUrl: string;
+  /** The SMTP servers, each as `host:port`. */
+  smtpServers: readonly string[];
   /** The path of the mailbox's log, with JSON lines of type `MailboxLogLine` (mailbox.ts); null if the stack runs no mailbox. */
   mailboxLog: string | null;
   /** Sends a signal to a process, SIGKILL by default. It stays down until `restart`. Resolves when the process has ended. */
@@ -98,6 +100,7 @@ class Launcher {
   async start(options: StackOptions, release: () => void): Promise<Stack> {
     const given = options.environment;
     const set = (name: string) => Boolean(given[name] || given[`${name}_FILE`]);
+    const { smtp: servers } = combineProviders(readEnvironment(["SMTP_URL", "PROVIDERS"], given));
     const wasLeft = await this.#members.clearLeftovers();
     makePrivate(this.#dataDir, set("DATABASE_URL") ? null : postgresUser());
     // Getting the program may take minutes, so ports are chosen after it.
@@ -113,7 +116,7 @@ class Launcher {
       temporalProgram === null
         ? given["TEMPORAL_ADDRESS"]!
         : runTemporal(this.#site, temporalProgram, ports),
-      set("SMTP_URL") ? null : runMailbox(this.#site, ports),
+      servers.length > 0 ? null : runMailbox(this.#site, ports),
     ] as const);
     await applyMigrations(database);
 
@@ -178,8 +181,9 @@ class Launcher {
       apiKeyIsNew: key.isNew,
       databaseUrl: database,
       temporalAddress: temporal,
-      smtpUrl:
-        smtp?.url ?? given["SMTP_URL"] ?? readFileSync(given["SMTP_URL_FILE"]!, "utf8").trim(),
+      smtpServers: smtp
+        ? [`127.0.0.1:${ports.smtp}`]
+        : servers.map(({ host, port }) => `${host}:${port}`),
       mailboxLog: smtp && smtp.log,
       kill: (role, index = 0, signal) => this.#members.get(role, index).kill(signal),
       restart: (role, index = 0) => this.#members.get(role, index).restart(),

@@ -39,28 +39,59 @@ export function parseGateKey(key: string): { kind: GateKind; name: string } {
   return { kind, name: key.slice(slash + 1) };
 }
 
-const whole = (max: number, example: number, description: string) =>
+const whole = (max: number) =>
   z
     .int(`must be a whole number from 1 to ${max}`)
     .min(1, `must be from 1 to ${max}`)
-    .max(max, `must be from 1 to ${max}`)
-    .meta({ example, description });
+    .max(max, `must be from 1 to ${max}`);
 
-/** The limits of a gate that an operator sets: a rate with its burst, a quota for each UTC day, or both. */
+/** The schemas of the limits of a gate: messages per second, messages beyond the rate, and messages in an hour or a day. */
+export const limitSchemas = {
+  perSecond: z
+    .number("must be a number from 0.001 to 100000")
+    .min(0.001, "must be from 0.001 to 100000")
+    .max(100_000, "must be from 0.001 to 100000"),
+  burst: whole(100_000),
+  quota: whole(1_000_000_000),
+};
+
+/** The limits of a gate: a rate with its burst, quotas for each clock hour and each day in UTC, or several of them. */
+export interface GateLimits {
+  /** Messages per second; null for no rate. */
+  permitsPerSecond: number | null;
+  /** Messages beyond the rate that may leave within any second. */
+  burst: number;
+  /** Null for no quota. */
+  hourlyQuota: number | null;
+  /** Null for no quota. */
+  dailyQuota: number | null;
+}
+
+/** Whether any of the limits is set: a burst alone limits nothing. */
+export const isLimited = ({ permitsPerSecond, hourlyQuota, dailyQuota }: GateLimits): boolean =>
+  permitsPerSecond !== null || hourlyQuota !== null || dailyQuota !== null;
+
+/** The limits that an operator sets through the API. */
 export const gateLimits = z
   .strictObject({
-    permitsPerSecond: z
-      .number("must be a number from 0.001 to 100000, or null")
-      .min(0.001, "must be from 0.001 to 100000")
-      .max(100_000, "must be from 0.001 to 100000")
+    permitsPerSecond: limitSchemas.perSecond
       .nullable()
       .meta({ example: 14, description: "Messages per second; null: no rate" }),
-    burst: whole(100_000, 5, "Messages beyond the rate that may leave within any second").default(
-      5,
-    ),
-    dailyQuota: whole(1_000_000_000, 50_000, "Messages per UTC day; null: no quota").nullable(),
+    burst: limitSchemas.burst
+      .default(5)
+      .meta({
+        example: 5,
+        description: "Messages beyond the rate that may leave within any second",
+      }),
+    hourlyQuota: limitSchemas.quota
+      .nullable()
+      .default(null)
+      .meta({ example: 5_000, description: "Messages per clock hour in UTC; null: no quota" }),
+    dailyQuota: limitSchemas.quota
+      .nullable()
+      .meta({ example: 50_000, description: "Messages per UTC day; null: no quota" }),
   })
-  .refine(({ permitsPerSecond, dailyQuota }) => permitsPerSecond !== null || dailyQuota !== null, {
-    error: "must be set where dailyQuota is null; DELETE removes both",
+  .refine(isLimited, {
+    error: "must be set where both quotas are null; DELETE removes all limits",
     path: ["permitsPerSecond"],
   });

@@ -105,7 +105,7 @@ describe("a gate", () => {
     expect(await grant("provider/a", 9, 1_050)).toEqual([]);
     expect(await grant("provider/a", 9, 1_100)).toEqual([1_300]);
     expect(await gates.grant({ key: "provider/a", wanted: 0, at: after(1_100) })).toMatchObject({
-      leftToday: 7,
+      quotaLeft: 7,
     });
   });
 
@@ -120,10 +120,10 @@ describe("a gate", () => {
     await gate("provider/a", { quota: 10 });
     const at = (ms: number, wanted = 7) =>
       gates.grant({ key: "provider/a", wanted, at: after(ms) });
-    expect(await at(0)).toMatchObject({ granted: 7, leftToday: 3, lifetimeMs: null, pace: null });
-    expect(await at(0)).toMatchObject({ granted: 3, leftToday: 0, dayEndsInMs: day / 2 });
-    expect(await at(day / 2 - 1)).toMatchObject({ granted: 0, leftToday: 0, dayEndsInMs: 1 });
-    expect(await at(day / 2, 99)).toMatchObject({ granted: 10, leftToday: 0 });
+    expect(await at(0)).toMatchObject({ granted: 7, quotaLeft: 3, lifetimeMs: null, pace: null });
+    expect(await at(0)).toMatchObject({ granted: 3, quotaLeft: 0, quotaRenewsInMs: day / 2 });
+    expect(await at(day / 2 - 1)).toMatchObject({ granted: 0, quotaLeft: 0, quotaRenewsInMs: 1 });
+    expect(await at(day / 2, 99)).toMatchObject({ granted: 10, quotaLeft: 0 });
   });
 
   it("is shut until then, for the longer of two, and says why", async () => {
@@ -170,18 +170,18 @@ describe("a gate", () => {
     const seen = await gates.look(names.map((name) => `provider/${name}`));
     expect(seen.get("provider/full")).toEqual({
       pace: { intervalMs: 1_000, lagMs: 4_000, nextInMs: -4_000 },
-      leftToday: null,
-      dayEndsInMs: 0,
+      quotaLeft: null,
+      quotaRenewsInMs: 0,
       shutMs: 0,
       shutSince: null,
     });
-    expect(seen.get("provider/old")).toMatchObject({ leftToday: 5, shutMs: 0, pace: null });
-    expect(seen.get("provider/shut")).toMatchObject({ leftToday: null, pace: null });
+    expect(seen.get("provider/old")).toMatchObject({ quotaLeft: 5, shutMs: 0, pace: null });
+    expect(seen.get("provider/shut")).toMatchObject({ quotaLeft: null, pace: null });
     expect(seen.get("provider/shut")!.shutMs / 3_600_000).toBeCloseTo(1, 1);
     expect(seen.get("provider/empty")!.pace!.nextInMs / 500_000).toBeCloseTo(1, 1);
-    expect(seen.get("provider/used")!.leftToday).toBe(0);
-    expect(seen.get("provider/used")!.dayEndsInMs).toBeGreaterThan(0);
-    expect(seen.get("provider/used")!.dayEndsInMs).toBeLessThanOrEqual(day);
+    expect(seen.get("provider/used")!.quotaLeft).toBe(0);
+    expect(seen.get("provider/used")!.quotaRenewsInMs).toBeGreaterThan(0);
+    expect(seen.get("provider/used")!.quotaRenewsInMs).toBeLessThanOrEqual(day);
   });
 
   it("is made, or given another rate, where it is needed", async () => {
@@ -198,7 +198,7 @@ describe("what is given back", () => {
   it("is there for others, of the day's quota, and lost to the rate", async () => {
     await gate("provider/a", { rate: 1, burst: 5, quota: 5 });
     const granted = await gates.grant({ key: "provider/a", wanted: 5, at: noon });
-    await gates.giveBack({ key: "provider/a", slots: 2, day: granted!.day });
+    await gates.giveBack({ key: "provider/a", slots: 2, hour: granted!.hour });
     expect(await grant("provider/a", 5)).toEqual([]);
     expect(await grant("provider/a", 5, 10_000)).toHaveLength(2);
     expect(await grant("provider/a", 5, 20_000)).toEqual([]);
@@ -208,7 +208,7 @@ describe("what is given back", () => {
     await gate("provider/a", { quota: 5 });
     const yesterday = await gates.grant({ key: "provider/a", wanted: 5, at: noon });
     expect(await grant("provider/a", 5, day)).toHaveLength(5);
-    await gates.giveBack({ key: "provider/a", slots: 5, day: yesterday!.day });
+    await gates.giveBack({ key: "provider/a", slots: 5, hour: yesterday!.hour });
     expect(await grant("provider/a", 5, day)).toEqual([]);
   });
 });

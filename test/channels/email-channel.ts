@@ -15,6 +15,7 @@ import { waitMs } from "../support/patience.ts";
 
 export function provider(port: number, settings: Partial<SmtpProvider> = {}): SmtpProvider {
   return {
+    kind: "smtp",
     name: "first",
     host: "127.0.0.1",
     port,
@@ -24,6 +25,7 @@ export function provider(port: number, settings: Partial<SmtpProvider> = {}): Sm
     auth: null,
     connections: 1,
     messages: null,
+    limits: null,
     ...settings,
   };
 }

@@ -5,11 +5,11 @@ import { aboutNothing, type SendRequest } from "../../activities/channels/channe
 import { createGateCache } from "../../activities/channels/gate-cache.ts";
 import {
   createPushChannel,
-  pushBreakers,
   pushGates,
   type PushOptions,
 } from "../../activities/channels/push/push.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
+import { pushProviders } from "../../domain/push-providers.ts";
 import { hashEndpoint, type PushSubscription } from "../../domain/push-subscription.ts";
 import { type Sealer, SealedValueError } from "../../domain/sealer.ts";
 import { createGates } from "../../ledger/gates.ts";
@@ -95,7 +95,7 @@ export async function pushChannel(
   const refreshMs = 3_600_000;
   const breakers = createBreakers({
     pool,
-    providers: pushBreakers,
+    providers: pushProviders.map((name) => ({ name, channel: "push" })),
     settings: () => Promise.resolve(breaker),
     refreshMs,
   });

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/smtp.ts";
 import { type Mailbox, mailboxFault, parseMailbox, type Sender } from "../../../domain/address.ts";
-import { addressOf, type Channel as ChannelName } from "../../../domain/channel.ts";
+import { addressOf } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import type { Attempt } from "../../../domain/delivery/attempt.ts";
 import type { Breakers } from "../breakers.ts";
@@ -43,12 +43,6 @@ export const emailGates = (providers: readonly ProviderSettings[]): string[] => 
   channelGate("email"),
   ...providers.map(({ name }) => providerGate(name)),
 ];
-
-/** The providers in the form that breakers take. */
-export const emailProviders = (
-  providers: readonly ProviderSettings[],
-): { name: string; channel: ChannelName }[] =>
-  providers.map(({ name }) => ({ name, channel: "email" }));
 
 /** A server that finishes nothing for longer than this, on any of its connections, counts as hanging. */
 const longestStallMs = 3_000;

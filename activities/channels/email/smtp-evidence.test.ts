@@ -4,6 +4,7 @@ import { responseLimit } from "../../../domain/delivery/attempt.ts";
 import { describeFailure, recordAttempt } from "./smtp-evidence.ts";
 
 const provider: SmtpProvider = {
+  kind: "smtp",
   name: "mail",
   host: "mail.example.org",
   port: 25,
@@ -13,6 +14,7 @@ const provider: SmtpProvider = {
   auth: null,
   connections: 1,
   messages: null,
+  limits: null,
 };
 
 it.each([0, 1])("does not cut a character in two at the end of a long answer: %i", (shift) => {

@@ -1,7 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
 import type { VapidSettings } from "../../../config/vapid.ts";
-import type { Channel as ChannelName } from "../../../domain/channel.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { parsePublicId } from "../../../domain/ids.ts";
 import type { Priority } from "../../../domain/priority.ts";
@@ -32,7 +31,7 @@ export interface PushOptions {
   sealer: Pick<Sealer, "open">;
   /** The way out, which the channel closes. */
   http: Pick<OutboundClient, "send" | "close">;
-  /** The breakers of `pushBreakers`. */
+  /** The breakers of `pushProviders`. */
   breakers: Pick<Breakers, "of" | "recoveredAt">;
   /** The gates of `pushGates`. */
   gates: Pick<GateCache, "of">;
@@ -50,11 +49,6 @@ export const pushGates: readonly string[] = [
   channelGate("push"),
   ...pushProviders.map((name) => providerGate(name)),
 ];
-
-/** The providers in the form that breakers take. */
-export const pushBreakers: readonly { name: string; channel: ChannelName }[] = pushProviders.map(
-  (name) => ({ name, channel: "push" }),
-);
 
 interface Line extends ProviderEndpoint {
   provider: PushService;

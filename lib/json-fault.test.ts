@@ -12,7 +12,7 @@ describe("locateJsonFault", () => {
     ['{"a": undefined}', 1, 7, "a value"],
     ['{"a": 01}', 1, 7, "a value"],
     ['{"a": "b}', 1, 7, "a string that is closed and whose control characters are escaped"],
-    ['{"a": 1} x', 1, 10, "the end of the body"],
+    ['{"a": 1} x', 1, 10, "the end of the text"],
     ["  ", 1, 3, "a value"],
   ])("%j: line %i, column %i, expected %s", (text, line, column, expected) => {
     expect(locateJsonFault(text)).toEqual({ line, column, expected });

@@ -69,7 +69,7 @@ export function locateJsonFault(text: string): JsonFault {
     }
     for (;;) {
       const closing = open.at(-1);
-      if (closing === undefined) return fault("the end of the body");
+      if (closing === undefined) return fault("the end of the text");
       if (takeCharacter(closing)) {
         open.pop();
         continue;
