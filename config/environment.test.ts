@@ -105,13 +105,13 @@ describe("a secret in a file", () => {
   it("is a fault where the file cannot be read, or is empty", () => {
     const path = join(folder, "absent");
     expect(
-      faultsOf(["DATABASE_URL", "SMTP_URL"], {
+      faultsOf(["DATABASE_URL", "TOKEN_SECRET"], {
         DATABASE_URL_FILE: path,
-        SMTP_URL_FILE: file("\n"),
+        TOKEN_SECRET_FILE: file("\n"),
       }),
     ).toEqual([
       `DATABASE_URL_FILE names a file that cannot be read: ${path}`,
-      "SMTP_URL is not set: it is required",
+      "TOKEN_SECRET is not set: it must be a secret of at least 32 characters, which signs the links in messages",
     ]);
   });
 
@@ -140,92 +140,6 @@ describe("TOKEN_SECRET", () => {
     expect(faultsOf(["TOKEN_SECRET"], { TOKEN_SECRET: `${newest}\nshort` })).toEqual([
       "TOKEN_SECRET must have at least 32 characters on each line",
     ]);
-  });
-});
-
-describe("SMTP_URL", () => {
-  const providers = (text: string) => readEnvironment(["SMTP_URL"], { SMTP_URL: text }).SMTP_URL;
-
-  it("may be only a host, with defaults for the rest", () => {
-    expect(providers("smtp://mail.example.org")).toEqual([
-      {
-        name: "smtp-1",
-        host: "mail.example.org",
-        port: 587,
-        secure: false,
-        requireTls: false,
-        verifyTls: true,
-        auth: null,
-        connections: 10,
-        messages: null,
-      },
-    ]);
-  });
-
-  it("may name several servers, in order of preference", () => {
-    expect(
-      providers(
-        "smtps://one.example.org?name=main&connections=20&messages=100\n smtp://[::1]:2525?tls=required",
-      ),
-    ).toMatchObject([
-      {
-        name: "main",
-        host: "one.example.org",
-        port: 465,
-        secure: true,
-        connections: 20,
-        messages: 100,
-      },
-      { name: "smtp-2", host: "::1", port: 2525, secure: false, requireTls: true, connections: 10 },
-    ]);
-  });
-
-  it("decodes the credentials", () => {
-    expect(providers("smtp://ada%40example.org:p%3Aa%2Fss%25@mail.example.org")).toMatchObject([
-      { auth: { user: "ada@example.org", pass: "p:a/ss%" } },
-    ]);
-  });
-
-  it("requires TLS with a password, and is refused with tls=offered and a password", () => {
-    for (const tls of ["", "?tls=required", "?tls=unverified"])
-      expect(providers(`smtp://ada:pass@mail.example.org${tls}`)).toMatchObject([
-        { requireTls: true },
-      ]);
-    expect(
-      faultsOf(["SMTP_URL"], { SMTP_URL: "smtp://ada:pass@mail.example.org?tls=offered" }),
-    ).toEqual([
-      "SMTP_URL would send a password without TLS: remove tls=offered, or set tls=required",
-    ]);
-    expect(providers("smtps://ada:pass@mail.example.org?tls=offered")).toMatchObject([
-      { secure: true },
-    ]);
-  });
-
-  it("may accept a certificate that cannot be verified", () => {
-    expect(providers("smtp://localhost?tls=unverified")).toMatchObject([
-      { verifyTls: false, requireTls: false },
-    ]);
-  });
-
-  it.each([
-    " ",
-    "mail.example.org",
-    "http://mail.example.org",
-    "smtp://",
-    "smtp://ada:100%@mail.example.org",
-    "smtp://mail.example.org?connections=0",
-    "smtp://mail.example.org?connections=many",
-    "smtp://mail.example.org?messages=0",
-    "smtp://mail.example.org?tls=never",
-    "smtp://mail.example.org?name=Main+server",
-    "smtp://mail.example.org?pool=true",
-    "smtp://mail.example.org?name=events",
-    "smtp://one.example.org?name=main smtp://two.example.org?name=main",
-    "smtp://one.example.org?name=smtp-2 smtp://two.example.org",
-  ])("is refused: %j", (text) => {
-    const [fault, ...more] = faultsOf(["SMTP_URL"], { SMTP_URL: text })!;
-    expect(more).toEqual([]);
-    expect(fault).toMatch(/^SMTP_URL must be smtp:\/\//);
   });
 });
 

@@ -81,6 +81,8 @@ export class CachedGate implements WatchedGate {
   #owed = 0;
   readonly #retries = new Set<() => void>();
   #asking = false;
+  /** The latest request for slots. Never rejects. */
+  #asked: Promise<void> = Promise.resolve();
   #awayUntilMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -179,10 +181,12 @@ export class CachedGate implements WatchedGate {
     );
   }
 
-  stop(): void {
+  /** Resolves when no request for slots is under way, whose slots would otherwise not be given back. */
+  async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#retries.clear();
+    await this.#asked;
   }
 
   addComing(): void {
@@ -280,7 +284,7 @@ export class CachedGate implements WatchedGate {
     if (asksInMs <= 0) {
       this.#asking = true;
       // Messages that came together are asked for in one statement.
-      setImmediate(() => void this.#askForSlots());
+      this.#asked = new Promise((resolve) => setImmediate(() => resolve(this.#askForSlots())));
     }
     if (this.#retries.size === 0) return;
     const [slot] = this.#slots;

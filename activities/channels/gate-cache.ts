@@ -85,9 +85,9 @@ export function createGateCache({
     async close() {
       stopRefreshing();
       await Promise.all(
-        [...watched.values()].map((gate) => {
-          gate.stop();
-          return gate.giveBack(true).catch(() => {});
+        [...watched.values()].map(async (gate) => {
+          await gate.stop();
+          await gate.giveBack(true).catch(() => {});
         }),
       );
     },

@@ -31,11 +31,12 @@ async function gate(
     rate = null,
     burst = 5,
     quota = null,
-  }: { rate?: number | null; burst?: number; quota?: number | null },
+    hourly = null,
+  }: { rate?: number | null; burst?: number; quota?: number | null; hourly?: number | null },
 ): Promise<void> {
   await pool.query(
-    "INSERT INTO gates (key, permits_per_second, burst, daily_quota) VALUES ($1, $2, $3, $4)",
-    [key, rate, burst, quota],
+    "INSERT INTO gates (key, permits_per_second, burst, daily_quota, hourly_quota) VALUES ($1, $2, $3, $4, $5)",
+    [key, rate, burst, quota, hourly],
   );
 }
 
@@ -126,6 +127,36 @@ describe("a gate", () => {
     expect(await at(day / 2, 99)).toMatchObject({ granted: 10, quotaLeft: 0 });
   });
 
+  it("grants the smaller of an hour's quota and a day's, and opens when the one that is used up begins again", async () => {
+    await gate("provider/a", { quota: 8, hourly: 5 });
+    const at = (ms: number) => gates.grant({ key: "provider/a", wanted: 7, at: after(ms) });
+    const hour = 3_600_000;
+    const half = hour / 2;
+    expect(await at(half)).toMatchObject({ granted: 5, quotaLeft: 0, quotaRenewsInMs: half });
+    expect(await at(hour - 1)).toMatchObject({ granted: 0, quotaLeft: 0, quotaRenewsInMs: 1 });
+    const rest = { granted: 3, quotaLeft: 0, quotaRenewsInMs: day / 2 - hour };
+    expect(await at(hour)).toMatchObject(rest);
+    expect(await at(2 * hour)).toMatchObject({ granted: 0, quotaLeft: 0 });
+    expect(await at(day / 2)).toMatchObject({ granted: 5, quotaLeft: 0, quotaRenewsInMs: hour });
+  });
+
+  it("counts clock hours in UTC, whatever the time zone of the session", async () => {
+    await gate("provider/a", { hourly: 5 });
+    const half = 1_800_000;
+    const client = await pool.connect();
+    try {
+      await client.query("SET TIME ZONE 'Asia/Kolkata'");
+      const there = createGates(client);
+      const granted = await there.grant({ key: "provider/a", wanted: 3, at: after(half) });
+      expect(granted).toMatchObject({ granted: 3, quotaLeft: 2, quotaRenewsInMs: half });
+      await gates.giveBack({ key: "provider/a", slots: 1, hour: granted!.hour });
+    } finally {
+      await client.query("RESET TIME ZONE");
+      client.release();
+    }
+    expect(await grant("provider/a", 9, half + 1)).toHaveLength(3);
+  });
+
   it("is shut until then, for the longer of two, and says why", async () => {
     const shut = (forMs: number, reason: string) =>
       atLedgerTime(pool, after(0), () => gates.shut({ key: "provider/a", forMs, reason }), {
@@ -202,6 +233,15 @@ describe("what is given back", () => {
     expect(await grant("provider/a", 5)).toEqual([]);
     expect(await grant("provider/a", 5, 10_000)).toHaveLength(2);
     expect(await grant("provider/a", 5, 20_000)).toEqual([]);
+  });
+
+  it("is none of the next hour's quota, and still of the day's", async () => {
+    await gate("provider/a", { quota: 9, hourly: 5 });
+    const before = await gates.grant({ key: "provider/a", wanted: 5, at: noon });
+    expect(await grant("provider/a", 9, 3_600_000)).toHaveLength(4);
+    await gates.giveBack({ key: "provider/a", slots: 3, hour: before!.hour });
+    expect(await grant("provider/a", 9, 3_600_000)).toHaveLength(1);
+    expect(await grant("provider/a", 9, 7_200_000)).toHaveLength(2);
   });
 
   it("is none of the next day's quota", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createBreakers } from "../../activities/channels/breakers.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
+import { configureProviders } from "../../ledger/providers.ts";
 import { defaultPolicy } from "../../domain/policy/policy.ts";
 import { type Api, makeKey, startApi } from "./harness.ts";
 
@@ -53,14 +54,15 @@ const unused = {
   nextTrialAt: null,
   trials: null,
   reason: null,
+  lastFailedAt: null,
 };
 const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
 
 describe("providers", () => {
   it("are those that workers have, whether or not anything has gone wrong", async () => {
     const expected = [
-      { name: "smtp-1", channel: "email", breaker: unused, gate: null },
-      { name: "smtp-2", channel: "email", breaker: unused, gate: null },
+      { name: "smtp-1", channel: "email", configuration: null, breaker: unused, gate: null },
+      { name: "smtp-2", channel: "email", configuration: null, breaker: unused, gate: null },
     ];
     expect(await providers()).toEqual(expected);
     expect((await api.send("GET", "/v1/providers/smtp-2")).body).toEqual(expected[1]);
@@ -78,6 +80,7 @@ describe("providers", () => {
     expect(open).toEqual({
       name: "smtp-1",
       channel: "email",
+      configuration: null,
       breaker: {
         ...unused,
         state: "open",
@@ -86,6 +89,7 @@ describe("providers", () => {
         openedAt: instant,
         nextTrialAt: instant,
         reason: "connection: ECONNREFUSED",
+        lastFailedAt: instant,
       },
       gate: expect.objectContaining({
         kind: "provider",
@@ -104,6 +108,7 @@ describe("providers", () => {
         openedAt: open.breaker.openedAt,
         closedAt: instant,
         reason: "connection: ECONNREFUSED",
+        lastFailedAt: open.breaker.lastFailedAt,
       },
       gate: null,
     };
@@ -147,6 +152,43 @@ describe("providers", () => {
     expect(body.gate).toMatchObject({ ...limits, shutUntil: null, shutReason: null });
   });
 
+  it("have the configuration of the workers, in the order in which they are tried", async () => {
+    const limits = { permitsPerSecond: 14, burst: 2, hourlyQuota: 500, dailyQuota: 5_000 };
+    const smtp = (name: string, position: number, its: typeof limits | null) =>
+      ({ name, channel: "email", kind: "smtp", position, connections: 10, limits: its }) as const;
+    await configureProviders(pool, [
+      {
+        name: "push/fcm",
+        channel: "push",
+        kind: "web-push",
+        position: null,
+        connections: 16,
+        limits: null,
+      },
+      smtp("smtp-2", 1, limits),
+      smtp("another", 2, null),
+    ]);
+    await gates.grant({ key: "provider/smtp-2", wanted: 2 });
+    const items = await providers();
+    expect(items.map(({ name }: { name: string }) => name)).toEqual([
+      "smtp-2",
+      "another",
+      "smtp-1",
+      "push/fcm",
+    ]);
+    const stored = { kind: "smtp", position: 1, connections: 10, limits };
+    expect(items[0]).toMatchObject({
+      configuration: stored,
+      gate: { ...limits, usedThisHour: 2, usedToday: 2, hourResetsAt: instant },
+    });
+    expect(items[2].configuration).toBeNull();
+    await configureProviders(pool, [smtp("another", 1, null)]);
+    expect((await api.send("GET", "/v1/providers/smtp-2")).body).toMatchObject({
+      configuration: null,
+      gate: limits,
+    });
+  });
+
   it("are reset once under one key, and not where there is none of the name", async () => {
     const reset = (name: string) =>
       api.send("POST", `/v1/providers/${name}/reset`, undefined, { "idempotency-key": "once" });
@@ -170,8 +212,12 @@ describe("gates", () => {
       name: "smtp-1",
       permitsPerSecond: 14,
       burst: 5,
+      hourlyQuota: null,
+      usedThisHour: 0,
+      hourResetsAt: null,
       dailyQuota: 20,
       usedToday: 0,
+      dayResetsAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT00:00:00.000Z$/),
       shutUntil: null,
       shutReason: null,
     };
@@ -179,14 +225,15 @@ describe("gates", () => {
     const take = async (wanted: number) =>
       (await gates.grant({ key: "provider/smtp-1", wanted }))?.granted;
     expect(await take(3)).toBe(3);
-    expect((await api.send("GET", path)).body).toEqual({ ...gate, usedToday: 3 });
-    expect((await providers())[0].gate).toEqual({ ...gate, usedToday: 3 });
+    const used = { usedThisHour: 3, usedToday: 3 };
+    expect((await api.send("GET", path)).body).toEqual({ ...gate, ...used });
+    expect((await providers())[0].gate).toEqual({ ...gate, ...used });
 
     const changed = { permitsPerSecond: null, burst: 9, dailyQuota: 4 };
     expect((await api.send("PUT", path, changed)).body).toEqual({
       ...gate,
       ...changed,
-      usedToday: 3,
+      ...used,
     });
     expect(await take(3)).toBe(1);
     expect((await api.send("DELETE", path)).status).toBe(204);
@@ -204,10 +251,26 @@ describe("gates", () => {
       {
         action: "gate.remove",
         resource: "provider/smtp-1",
-        before: { ...gate, ...changed, usedToday: 4 },
+        before: { ...gate, ...changed, usedThisHour: 4, usedToday: 4 },
         after: null,
       },
     ]);
+  });
+
+  it("that are removed make way for the configured limits, whose used quota still counts", async () => {
+    const limits = { permitsPerSecond: null, burst: 1, hourlyQuota: null, dailyQuota: 20 };
+    await configureProviders(pool, [
+      { name: "smtp-1", channel: "email", kind: "smtp", position: 1, connections: 10, limits },
+    ]);
+    await gates.grant({ key: "provider/smtp-1", wanted: 3 });
+    await api.send("PUT", path, { permitsPerSecond: 1, dailyQuota: null });
+    await gates.shut({ key: "provider/smtp-1", forMs: 60_000, reason: "too much" });
+    expect((await api.send("DELETE", path)).status).toBe(204);
+    expect((await api.send("GET", path)).body).toMatchObject({
+      ...limits,
+      usedToday: 3,
+      shutUntil: null,
+    });
   });
 
   it("are those of channels, providers and releases; campaigns have throttles", async () => {
@@ -249,6 +312,7 @@ describe("gates", () => {
     ["provider/smtp-1", { permitsPerSecond: 0, dailyQuota: null }, 422],
     ["provider/smtp-1", { permitsPerSecond: 1, burst: 0, dailyQuota: null }, 422],
     ["provider/smtp-1", { permitsPerSecond: 1, dailyQuota: 1.5 }, 422],
+    ["provider/smtp-1", { permitsPerSecond: 1, hourlyQuota: 0, dailyQuota: null }, 422],
     ["provider/smtp-1", { permitsPerSecond: 1 }, 422],
   ])("%s is not set to %j", async (name, body, expected) => {
     expect((await api.send("PUT", `/v1/gates/${name}`, body)).status).toBe(expected);

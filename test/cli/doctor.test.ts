@@ -41,7 +41,9 @@ const ownEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(process.env).filter(
       ([name]) =>
-        !/^(DATABASE|SMTP|TIDINGS|SEALING)_|^TEMPORAL_(ADDRESS|NAMESPACE)|_PORT/.test(name),
+        !/^(DATABASE|SMTP|TIDINGS|SEALING|PROVIDERS|VAPID)(_|$)|^TEMPORAL_(ADDRESS|NAMESPACE)|_PORT/.test(
+          name,
+        ),
     ),
   );
 
@@ -427,7 +429,7 @@ describe("the mail server that is named", () => {
       {
         status: "missing",
         found: expect.stringMatching(/certificate|self-signed/),
-        mend: expect.stringContaining("tls=unverified"),
+        mend: expect.stringContaining("set tls to unverified"),
       },
     ]);
   });
@@ -439,7 +441,7 @@ describe("the mail server that is named", () => {
         name: "SMTP smtp-1",
         status: "missing",
         found: `127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`,
-        mend: expect.stringContaining("correct host and port in SMTP_URL"),
+        mend: expect.stringContaining("correct host and port in the URL"),
       },
     ]);
   });
