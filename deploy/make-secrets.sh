@@ -28,5 +28,9 @@ keep events-secret "$(random)"
 [ -e secrets/vapid-private-key ] || : > secrets/vapid-private-key
 keep database-url "postgresql://tidings:$(cat secrets/tidings-database-password)@postgres:5432/tidings"
 keep app-database-url "postgresql://tidings_app:$(cat secrets/tidings-app-database-password)@postgres:5432/tidings"
+# Empty unless you list your providers in JSON (docs/providers/README.md). With SMTP servers in it, secrets/smtp-url has to be empty.
+[ -e secrets/providers ] || : > secrets/providers
 # The mailbox of docker-compose.yml, which passes nothing on. Write your provider's URL here before you go live.
-keep smtp-url "smtp://mailpit:1025?name=mailpit"
+if [ ! -s secrets/providers ] || [ ! -e secrets/smtp-url ]; then
+  keep smtp-url "smtp://mailpit:1025?name=mailpit"
+fi

@@ -199,7 +199,7 @@ describe("docker-compose.yml", () => {
     expect(text).not.toMatch(/:\/\/[^\s/@]+:[^\s/@]+@/);
     for (const [name, { environment }] of services)
       for (const [variable, value] of Object.entries(environment))
-        if (/PASSWORD|SECRET|TOKEN|API_KEY|DATABASE_URL|SMTP_URL/.test(variable))
+        if (/PASSWORD|SECRET|TOKEN|API_KEY|DATABASE_URL|SMTP_URL|PROVIDERS/.test(variable))
           expect(`${name}: ${variable}=${value}`).toMatch(/=\/run\/secrets\//);
   });
 });

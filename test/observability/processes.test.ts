@@ -82,7 +82,9 @@ beforeAll(async () => {
     }),
     startProcess("workers/main.js", {
       ...shared,
-      SMTP_URL: `smtp://127.0.0.1:${smtpPort}?name=sink`,
+      PROVIDERS: JSON.stringify([
+        { kind: "smtp", name: "sink", url: `smtp://127.0.0.1:${smtpPort}`, perDay: 100_000 },
+      ]),
       WORKER_PORT: String(workerPort),
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/own/path`,
       OTEL_SERVICE_NAME: "our-workers",
@@ -272,6 +274,21 @@ describe("the processes", () => {
         sampleOf(await scrape(worker), "tidings_activities_running", { activity: "relayOverdue" }),
       )
       .toBe(1);
+  });
+
+  it("show the providers that are configured, and their limits", async () => {
+    const response = await send("GET", "/v1/providers");
+    const limits = { permitsPerSecond: null, burst: 1, hourlyQuota: null, dailyQuota: 100_000 };
+    expect(await response.json()).toMatchObject({
+      items: [
+        {
+          name: "sink",
+          channel: "email",
+          configuration: { kind: "smtp", position: 1, connections: 10, limits },
+          gate: limits,
+        },
+      ],
+    });
   });
 
   it("answer health checks", async () => {
