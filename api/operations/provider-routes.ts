@@ -84,11 +84,9 @@ const provider = z
       }),
     }),
     // A union, because `nullable` would make the shared schema of gates nullable.
-    gate: z
-      .union([gateAnswer, z.null()])
-      .openapi({
-        description: "The provider’s rate limit and quotas that are in force; null if it has none",
-      }),
+    gate: z.union([gateAnswer, z.null()]).openapi({
+      description: "The provider’s rate limit and quotas that are in force; null if it has none",
+    }),
   })
   .openapi("Provider");
 

@@ -77,12 +77,10 @@ export const gateLimits = z
     permitsPerSecond: limitSchemas.perSecond
       .nullable()
       .meta({ example: 14, description: "Messages per second; null: no rate" }),
-    burst: limitSchemas.burst
-      .default(5)
-      .meta({
-        example: 5,
-        description: "Messages beyond the rate that may leave within any second",
-      }),
+    burst: limitSchemas.burst.default(5).meta({
+      example: 5,
+      description: "Messages beyond the rate that may leave within any second",
+    }),
     hourlyQuota: limitSchemas.quota
       .nullable()
       .default(null)
