@@ -8,7 +8,7 @@ import { serve, takeAll } from "./conversation.ts";
 import { attemptsOf, provider, request } from "./email-channel.ts";
 import { guardedChannel } from "./guarded-channel.ts";
 import { pushChannel, pushRequest, registerDevice } from "./push-channel.ts";
-import { startPushService } from "./push-service.ts";
+import { startPushService } from "../support/push-service.ts";
 
 const database = useLedgerDatabase({ truncate: "breakers, gates" });
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -146,7 +146,7 @@ describe("the configured quota of a push service", () => {
         },
       ]);
       const service = await startPushService();
-      cleanups.push(() => service.close());
+      cleanups.push(() => service.stop());
       const [google, mozilla] = (await seed.recipients(2)) as [string, string];
       const add = (recipient: string, name: string, host: string) =>
         registerDevice(pool, recipient, service.addDevice(name, host));

@@ -10,8 +10,8 @@ import { pushChecks } from "../../cli/doctor/push.ts";
 import { smtpChecks } from "../../cli/doctor/smtp.ts";
 import { freePort } from "../../cli/stack/ports.ts";
 import { createVapidKey, publicKeyOf } from "../../config/vapid.ts";
-import { pushCertificate } from "../channels/push-certificate.ts";
-import { startPushService } from "../channels/push-service.ts";
+import { pushCertificate } from "../support/push-certificate.ts";
+import { startPushService } from "../support/push-service.ts";
 import { waitMs } from "../support/patience.ts";
 
 const password = "hunter2-of-the-tests";
@@ -179,7 +179,7 @@ describe("web push", () => {
 
   it("reaches each push service over TLS at an allowed address, without a request", async () => {
     const service = await startPushService();
-    endings.push(() => service.close());
+    endings.push(() => service.stop());
     const allowed = {
       ...keys,
       HTTP_ALLOW_PRIVATE: "127.0.0.0/8",
