@@ -1,4 +1,4 @@
-// Generates what is out of date: the Prisma client, dist/, the workflow bundle, the scripts for browsers. Every npm script runs this
+// Generates what is out of date: the Prisma client, dist/, the workflow bundle, the scripts for browsers, the console. Every npm script runs this
 // first, so it does only what has changed, and prints only what it does. It is plain JavaScript, because it runs before the compiler.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
+import { bundleConsole, isConsoleBuilt } from "./build-console.js";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -23,6 +24,7 @@ process.chdir(root);
 /** The scripts that the API serves to browsers, and the folders that only they use. */
 const browserScripts = ["inbox/client", "inbox/element"];
 const browserFolders = ["inbox"];
+const consoleFolder = "console";
 
 if (!existsSync("node_modules/prisma")) fail('run "npm ci" first');
 generateClient();
@@ -30,6 +32,7 @@ compile();
 copyScripts();
 await bundleWorkflows();
 await bundleBrowserScripts();
+await buildConsole();
 
 /** `prisma generate` requires a schema engine but never runs it: any executable is enough. */
 function generateClient() {
@@ -52,7 +55,7 @@ function compile() {
   const sources = files(root, (path) => path.endsWith(".ts") && !path.endsWith(".d.ts"), [
     join(root, "node_modules"),
     dist,
-    ...browserFolders.map((folder) => join(root, folder)),
+    ...[...browserFolders, consoleFolder].map((folder) => join(root, folder)),
   ]);
   const expected = new Set(
     sources.map((path) => join(dist, relative(root, path).replace(/\.ts$/, ".js"))),
@@ -61,7 +64,7 @@ function compile() {
   const outputs = files(
     dist,
     (path) => /\.(js(\.map)?|d\.ts)$/.test(path),
-    browserFolders.map((folder) => join(dist, folder)),
+    [...browserFolders, consoleFolder].map((folder) => join(dist, folder)),
   );
   for (const output of outputs) {
     const compiled = output.replace(/\.map$/, "").replace(/\.d\.ts$/, ".js");
@@ -142,6 +145,24 @@ async function bundleBrowserScripts() {
     })),
   );
   markCurrent("browser", state);
+}
+
+async function buildConsole() {
+  const inputs = [consoleFolder, "domain"].flatMap((folder) =>
+    files(
+      join(root, folder),
+      (path) => /\.(tsx?|css|html)$/.test(path) && !path.endsWith(".test.ts"),
+    ),
+  );
+  const state = fingerprint([...inputs, "cli/build-console.js", "package-lock.json"]);
+  if (isConsoleBuilt(root) && isCurrent("console", state)) return;
+  step("bundling the console");
+  try {
+    step(`the first load of the console has ${await bundleConsole(root)}`);
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
+  markCurrent("console", state);
 }
 
 function bundlePath() {

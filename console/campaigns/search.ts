@@ -1,0 +1,25 @@
+import type { CampaignStatus } from "../../domain/campaign.ts";
+import { omitUndefined, readSeveral, readText } from "../shell/url.ts";
+
+/** The statuses of campaigns, in the order in which they pass through them. */
+export const campaignStatuses = [
+  "draft",
+  "scheduled",
+  "running",
+  "paused",
+  "completed",
+  "cancelled",
+] as const satisfies readonly CampaignStatus[];
+
+/** What the address of the campaigns says. */
+export interface CampaignSearch {
+  status?: CampaignStatus[];
+  cursor?: string;
+}
+
+/** Reads the search of an address. Whatever is not valid is left out. */
+export const readCampaignSearch = (raw: Record<string, unknown>): CampaignSearch =>
+  omitUndefined({
+    status: readSeveral(raw["status"], campaignStatuses),
+    cursor: readText(raw["cursor"], 1_000),
+  });

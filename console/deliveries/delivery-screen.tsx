@@ -1,0 +1,73 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { deliveryQuery, explanationQuery } from "../api/queries.ts";
+import { Page, Panel } from "../parts/page.tsx";
+import { shortenId } from "../parts/short-id.tsx";
+import { CopyButton, Failed, Loading } from "../parts/states.tsx";
+import { describeForTicket } from "../why/ticket.ts";
+import { Why } from "../why/why.tsx";
+import { DeliveryFacts } from "./delivery-facts.tsx";
+import { DeliveryVerbs } from "./delivery-verbs.tsx";
+import styles from "./delivery-screen.module.css";
+
+/** One delivery: what it is, and why it was sent, waits, or was not sent. */
+export function DeliveryScreen() {
+  const { id } = useParams({ from: "/deliveries/$id" });
+  const delivery = useQuery(deliveryQuery(id));
+  const explanation = useQuery(explanationQuery(id));
+  return (
+    <Page
+      title={
+        <>
+          <Link to="/deliveries" className={styles.up}>
+            Deliveries
+          </Link>
+          <span className="muted"> / </span>
+          <span title={id}>{shortenId(id)}</span>
+        </>
+      }
+      documentTitle="Delivery"
+      actions={delivery.data && <DeliveryVerbs delivery={delivery.data} />}
+    >
+      <div className={styles.columns}>
+        <Panel title="Facts">
+          {delivery.data ? (
+            <DeliveryFacts delivery={delivery.data} />
+          ) : delivery.error ? (
+            <Failed
+              what="this delivery"
+              error={delivery.error}
+              retry={() => void delivery.refetch()}
+            />
+          ) : (
+            <Loading what="the delivery" />
+          )}
+        </Panel>
+        <Panel
+          title="Why"
+          aside={
+            delivery.data &&
+            explanation.data && (
+              <CopyButton
+                text={describeForTicket(explanation.data, delivery.data.attempts)}
+                label="Copy as text for a support ticket"
+              />
+            )
+          }
+        >
+          {explanation.data && delivery.data ? (
+            <Why explanation={explanation.data} attempts={delivery.data.attempts} />
+          ) : explanation.error ? (
+            <Failed
+              what="the explanation"
+              error={explanation.error}
+              retry={() => void explanation.refetch()}
+            />
+          ) : (
+            <Loading what="the explanation" />
+          )}
+        </Panel>
+      </div>
+    </Page>
+  );
+}

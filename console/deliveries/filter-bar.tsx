@@ -1,0 +1,201 @@
+import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { channels } from "../../domain/channel.ts";
+import { reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
+import { deliveryStatuses } from "../../domain/delivery/status.ts";
+import { priorities } from "../../domain/priority.ts";
+import { Button } from "../parts/button.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { shortenId } from "../parts/short-id.tsx";
+import { useShortcuts } from "../shell/shortcuts.ts";
+import { prefixOf } from "../shell/url.ts";
+import { reasonWords } from "../words/reasons.ts";
+import { capitalise, channelWords, priorityWords, toWords } from "../words/statuses.ts";
+import { countFilters, type DeliveryFilters, type DeliverySearch, filtersOf } from "./search.ts";
+import styles from "./filter-bar.module.css";
+
+interface FilterBarProps {
+  search: DeliverySearch;
+  onChange: (filters: DeliverySearch) => void;
+}
+
+/** The filters of the deliveries. Each change is a new address, so that Back undoes it. */
+export function FilterBar({ search, onChange }: FilterBarProps) {
+  const first = useRef<HTMLButtonElement>(null);
+  useShortcuts({ f: () => first.current?.focus() });
+  const filters = filtersOf(search);
+  const order = search.order === undefined ? {} : { order: search.order };
+  const set = (changed: { [Name in keyof DeliveryFilters]?: DeliveryFilters[Name] | undefined }) => {
+    const next = Object.entries({ ...filters, ...changed }).filter(
+      ([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0),
+    );
+    onChange({ ...(Object.fromEntries(next) as DeliveryFilters), ...order });
+  };
+  const fitting = reasons.filter(
+    (reason) =>
+      !filters.status || filters.status.some((status) => reasonStatuses[reason].includes(status)),
+  );
+  return (
+    <div className={styles.bar} role="group" aria-label="Filters">
+      <Choice
+        ref={first}
+        name="Status"
+        values={deliveryStatuses}
+        words={(status) => capitalise(status)}
+        chosen={filters.status ?? []}
+        onChange={(status) => set({ status })}
+      />
+      <Choice
+        name="Reason"
+        values={fitting}
+        words={(reason) => reasonWords[reason]}
+        chosen={filters.reason ?? []}
+        onChange={(reason) => set({ reason })}
+      />
+      <Choice
+        name="Channel"
+        values={channels}
+        words={(channel) => channelWords[channel]}
+        chosen={filters.channel ?? []}
+        onChange={(channel) => set({ channel })}
+      />
+      <Choice
+        name="Priority"
+        values={priorities}
+        words={(priority) => priorityWords[priority]}
+        chosen={filters.priority ?? []}
+        onChange={(priority) => set({ priority })}
+      />
+      <Finder filters={filters} set={set} />
+      {(["type", "source", "recipient", "group", "queue", "from", "before"] as const).map(
+        (name) =>
+          filters[name] !== undefined && (
+            <button
+              key={name}
+              type="button"
+              className={styles.chosen}
+              title={`${filters[name]}: remove this filter`}
+              onClick={() => set({ [name]: undefined })}
+            >
+              <span className="muted">{toWords(name)}</span>
+              {prefixOf(filters[name]) ? shortenId(filters[name]) : filters[name]}
+              <Icon name="close" size={12} />
+              <span className="hidden-text">, remove this filter</span>
+            </button>
+          ),
+      )}
+      {countFilters(search) > 0 && (
+        <Button kind="quiet" onClick={() => onChange(order)}>
+          Clear
+        </Button>
+      )}
+    </div>
+  );
+}
+
+interface ChoiceProps<Value extends string> {
+  ref?: React.Ref<HTMLButtonElement>;
+  name: string;
+  values: readonly Value[];
+  words: (value: Value) => string;
+  chosen: readonly Value[];
+  onChange: (chosen: Value[]) => void;
+}
+
+/** A button that opens a list of values to choose from. */
+function Choice<Value extends string>({
+  ref,
+  name,
+  values,
+  words,
+  chosen,
+  onChange,
+}: ChoiceProps<Value>) {
+  const id = useId();
+  const label =
+    chosen.length === 0
+      ? name
+      : `${name}: ${chosen.length <= 2 ? chosen.map(words).join(", ") : chosen.length}`;
+  const box = useRef<HTMLDivElement>(null);
+  return (
+    <span className={styles.choice}>
+      <button
+        ref={ref}
+        type="button"
+        className={styles.button}
+        data-chosen={chosen.length > 0}
+        popoverTarget={id}
+        onClick={({ currentTarget }) => {
+          // The list opens below its button; pages scroll, so the place is measured.
+          const { left, bottom } = currentTarget.getBoundingClientRect();
+          box.current!.style.left = `${Math.min(left, innerWidth - 264)}px`;
+          box.current!.style.top = `${bottom + 4}px`;
+        }}
+      >
+        {label}
+        <Icon name="down" size={12} />
+      </button>
+      <div ref={box} id={id} popover="auto" className={styles.list} role="group" aria-label={name}>
+        {values.map((value) => (
+          <label key={value}>
+            <input
+              type="checkbox"
+              checked={chosen.includes(value)}
+              onChange={({ target }) =>
+                onChange(
+                  target.checked
+                    ? values.filter((each) => each === value || chosen.includes(each))
+                    : chosen.filter((each) => each !== value),
+                )
+              }
+            />
+            {words(value)}
+          </label>
+        ))}
+      </div>
+    </span>
+  );
+}
+
+/** Takes an id of a source, a recipient, a batch or digest, or the key of a type. */
+function Finder({
+  filters,
+  set,
+}: {
+  filters: DeliveryFilters;
+  set: (changed: DeliveryFilters) => void;
+}) {
+  const [fault, setFault] = useState(false);
+  const id = useId();
+  useEffect(() => setFault(false), [filters]);
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const text = String(new FormData(form).get("find") ?? "").trim();
+    if (text === "") return;
+    const prefix = prefixOf(text);
+    if (prefix === "cmp" || prefix === "ntf") set({ source: text });
+    else if (prefix === "rcp") set({ recipient: text });
+    else if (prefix === "grp") set({ group: text });
+    else if (/^[a-z0-9][a-z0-9._-]{0,99}$/.test(text)) set({ type: text });
+    else return setFault(true);
+    form.reset();
+  };
+  return (
+    <form className={styles.finder} onSubmit={submit}>
+      <input
+        name="find"
+        aria-label="Filter by a type, or by the id of a source, recipient or group"
+        aria-invalid={fault}
+        aria-describedby={fault ? id : undefined}
+        placeholder="Type, rcp_…, cmp_…, ntf_…"
+        autoComplete="off"
+        spellCheck={false}
+      />
+      {fault && (
+        <span id={id} role="alert" className={styles.fault}>
+          Enter the key of a type, or an id that begins with rcp_, cmp_, ntf_ or grp_.
+        </span>
+      )}
+    </form>
+  );
+}

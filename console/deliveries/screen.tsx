@@ -1,0 +1,152 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
+import { deliveriesQuery } from "../api/queries.ts";
+import { Button } from "../parts/button.tsx";
+import { Page, Panel } from "../parts/page.tsx";
+import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
+import { formatCount } from "../words/numbers.ts";
+import { DeliveryTable } from "./delivery-table.tsx";
+import { FilterBar } from "./filter-bar.tsx";
+import { countFilters, type DeliverySearch, filtersOf } from "./search.ts";
+import { reconcile } from "./shown-rows.ts";
+import { useSelection } from "./selection.ts";
+import { SelectionBar } from "./selection-bar.tsx";
+import { type Target, VerbDialog } from "./verb-dialog.tsx";
+import type { Verb } from "./verbs.ts";
+import styles from "./screen.module.css";
+
+/** The deliveries, as a page of the ledger. */
+export function DeliveriesScreen() {
+  const search = useSearch({ from: "/deliveries" });
+  const navigate = useNavigate({ from: "/deliveries" });
+  const query = useQuery({ ...deliveriesQuery(search), placeholderData: keepPreviousData });
+  const filterCount = countFilters(search);
+  const isFirst = search.cursor === undefined;
+
+  /** Changes filters: the list then begins at its first page, and the drawer closes. */
+  const change = (changed: DeliverySearch) =>
+    void navigate({ search: ({ tz }) => ({ ...(tz && { tz }), ...changed }) });
+  const turnTo = (cursor: string | undefined) =>
+    void navigate({
+      search: ({ cursor: _, ...rest }) => ({ ...rest, ...(cursor !== undefined && { cursor }) }),
+    });
+  const { data, error, refetch } = query;
+  const retry = () => void refetch();
+  return (
+    <Page
+      title="Deliveries"
+      documentTitle="Deliveries"
+      actions={
+        <Button
+          kind="quiet"
+          onClick={() =>
+            change({ ...filtersOf(search), ...(search.order ? {} : { order: "oldest" as const }) })
+          }
+        >
+          {search.order === "oldest" ? "Oldest first" : "Newest first"}
+        </Button>
+      }
+    >
+      <FilterBar search={search} onChange={(filters) => change(filters)} />
+      <Panel isFlush>
+        {data ? (
+          <>
+            {error && <ProblemBanner error={error} retry={retry} />}
+            {data.items.length > 0 ? (
+              <Window
+                key={data.of}
+                search={search}
+                items={data.items}
+                isStale={query.isPlaceholderData}
+              />
+            ) : filterCount > 0 ? (
+              <FilteredToNothing what="deliveries" onClear={() => change({})} />
+            ) : (
+              <Empty title={isFirst ? "No deliveries yet" : "No more deliveries"}>
+                {isFirst
+                  ? "Every message that is owed to somebody appears here before it is sent. Send a notification or start a campaign."
+                  : "This was the last page."}
+              </Empty>
+            )}
+            <footer className={styles.pages}>
+              <Button icon="left" disabled={isFirst} onClick={() => turnTo(undefined)}>
+                First page
+              </Button>
+              <span className="muted figures">
+                {formatCount(data.items.length)} shown
+                {data.nextCursor === null ? (isFirst ? ", that is all" : ", the end") : ""}
+              </span>
+              <Button
+                disabled={data.nextCursor === null}
+                onClick={() => turnTo(data.nextCursor ?? undefined)}
+              >
+                {search.order === "oldest" ? "Newer" : "Older"}
+              </Button>
+            </footer>
+          </>
+        ) : error ? (
+          <Failed what="the deliveries" error={error} retry={retry} />
+        ) : (
+          <Loading what="the deliveries" rows={12} />
+        )}
+      </Panel>
+    </Page>
+  );
+}
+
+type Items = Parameters<typeof DeliveryTable>[0]["rows"][number]["row"][];
+
+/** One page of rows, with a selection. */
+function Window({
+  search,
+  items,
+  isStale,
+}: {
+  search: DeliverySearch;
+  items: Items;
+  isStale: boolean;
+}) {
+  const [shown, show] = useState(items);
+  const { rows, fresh } = reconcile(shown, items);
+  const selection = useSelection(rows.map(({ row }) => row.id));
+  const [verb, setVerb] = useState<{ verb: Verb; target: Target } | null>(null);
+  const ids = [...selection.ids];
+  return (
+    <>
+      {fresh > 0 && !isStale && (
+        <button type="button" className={styles.fresh} onClick={() => show(items)}>
+          {formatCount(fresh)} new. Show {fresh === 1 ? "it" : "them"}
+        </button>
+      )}
+      {ids.length > 0 && (
+        <SelectionBar
+          count={ids.length}
+          hasFilters={countFilters(search) > 0}
+          onClear={selection.clear}
+          onVerb={(chosen, isAll) =>
+            setVerb({ verb: chosen, target: isAll ? { where: search } : { ids } })
+          }
+        />
+      )}
+      <DeliveryTable
+        rows={rows}
+        selection={selection}
+        isStale={isStale}
+        onVerb={(chosen, id) =>
+          setVerb({ verb: chosen, target: { ids: ids.length > 0 ? ids : [id] } })
+        }
+      />
+      {verb && (
+        <VerbDialog
+          {...verb}
+          onClose={() => setVerb(null)}
+          onDone={() => {
+            setVerb(null);
+            selection.clear();
+          }}
+        />
+      )}
+    </>
+  );
+}

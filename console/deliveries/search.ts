@@ -1,0 +1,101 @@
+import { type Channel, channels } from "../../domain/channel.ts";
+import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
+import { type DeliveryStatus, deliveryStatuses } from "../../domain/delivery/status.ts";
+import { type Priority, priorities } from "../../domain/priority.ts";
+import { omitUndefined, prefixOf, readId, readInstant, readSeveral, readText } from "../shell/url.ts";
+
+/** The filters of the deliveries. A delivery matches if it matches all that are given. */
+export interface DeliveryFilters {
+  status?: DeliveryStatus[];
+  reason?: Reason[];
+  channel?: Channel[];
+  priority?: Priority[];
+  /** The key of a notification type. */
+  type?: string;
+  /** The campaign or notification: cmp_… or ntf_… */
+  source?: string;
+  /** The recipient: rcp_… An external id may be an address, which must not be in an address of a page. */
+  recipient?: string;
+  queue?: string;
+  group?: string;
+  from?: string;
+  before?: string;
+}
+
+/** What the address of the deliveries says: the filters, the order, and which page is shown. */
+export interface DeliverySearch extends DeliveryFilters {
+  order?: "oldest";
+  cursor?: string;
+}
+
+/** Reads the search of an address. Whatever is not valid is left out. */
+export function readDeliverySearch(raw: Record<string, unknown>): DeliverySearch {
+  return omitUndefined({
+    status: readSeveral(raw["status"], deliveryStatuses),
+    reason: readSeveral(raw["reason"], reasons),
+    channel: readSeveral(raw["channel"], channels),
+    priority: readSeveral(raw["priority"], priorities),
+    type: readText(raw["type"], 100),
+    source: readId(raw["source"], "cmp", "ntf"),
+    recipient: readId(raw["recipient"], "rcp"),
+    queue: readText(raw["queue"], 100),
+    group: readId(raw["group"], "grp"),
+    from: readInstant(raw["from"]),
+    before: readInstant(raw["before"]),
+    order: raw["order"] === "oldest" ? ("oldest" as const) : undefined,
+    cursor: readText(raw["cursor"], 1_000),
+  });
+}
+
+/** Keeps the filters of a search, without the order and the page. */
+export function filtersOf({ order: _, cursor: __, ...rest }: DeliverySearch): DeliveryFilters {
+  return readDeliverySearch(rest as Record<string, unknown>);
+}
+
+export const countFilters = (search: DeliverySearch) => Object.keys(filtersOf(search)).length;
+
+/** The parameters of `GET /v1/deliveries`. */
+export function toDeliveryQuery(search: DeliverySearch) {
+  const { status, reason, channel, priority, type, recipient, queue, group, from, before } = search;
+  return omitUndefined({
+    status: status?.join(","),
+    reason: reason?.join(","),
+    channel: channel?.join(","),
+    priority: priority?.join(","),
+    type,
+    ...sourceOf(search),
+    recipient,
+    queue,
+    group,
+    createdFrom: from,
+    createdBefore: before,
+    sort: search.order === "oldest" ? "createdAt" : undefined,
+    cursor: search.cursor,
+  });
+}
+
+/**
+ * The filters as the bulk changes take them: the same as those of the list. Without `before`, what is created after `countedAt` is left
+ * out, so that a change cannot affect more than what was counted.
+ */
+export function toWhere(search: DeliverySearch, countedAt: string) {
+  const { status, reason, channel, priority, type, recipient, queue, group, from, before } = search;
+  return omitUndefined({
+    status,
+    reason,
+    channel,
+    priority,
+    type,
+    ...sourceOf(search),
+    recipient,
+    queue,
+    group,
+    createdFrom: from,
+    createdBefore: before ?? countedAt,
+  });
+}
+
+function sourceOf({ source }: DeliverySearch): { campaign?: string; notification?: string } {
+  if (source === undefined) return {};
+  return prefixOf(source) === "cmp" ? { campaign: source } : { notification: source };
+}

@@ -1,0 +1,144 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import {
+  campaignsQuery,
+  firstStepsQuery,
+  healthQuery,
+  providersQuery,
+  queuesQuery,
+  templatesQuery,
+} from "../api/queries.ts";
+import { Page, Panel } from "../parts/page.tsx";
+import { Empty, Failed, Loading } from "../parts/states.tsx";
+import { formatCount, formatShare } from "../words/numbers.ts";
+import { listConcerns } from "./concerns.ts";
+import { Concerns } from "./concerns-list.tsx";
+import { FirstSteps } from "./first-steps.tsx";
+import { HealthWord } from "./health-word.tsx";
+import { RunningCampaign } from "./running-campaign.tsx";
+import { StatCard } from "./stat-card.tsx";
+import styles from "./screen.module.css";
+
+/** How many campaigns are shown with their progress, each of which the API counts row by row. */
+const shownCampaigns = 5;
+const countedTemplates = 200;
+
+/** What is going on, and whether anything needs attention. */
+export function OverviewScreen() {
+  const health = useQuery(healthQuery);
+  const queues = useQuery(queuesQuery);
+  const templates = useQuery(
+    templatesQuery({ archived: "false", limit: String(countedTemplates) }),
+  );
+  const campaigns = useQuery(campaignsQuery({ status: "running,paused", limit: "50" }));
+  const providers = useQuery(providersQuery);
+  const steps = useQuery(firstStepsQuery);
+
+  const running = campaigns.data?.items.filter(({ status }) => status === "running");
+  const rate = health.data?.indicators.deliveryRate;
+  const isFirstDay = steps.data && Object.values(steps.data).some((isDone) => !isDone);
+  return (
+    <Page title="Overview" documentTitle="Overview">
+      <div className={styles.screen}>
+        <HealthWord query={health} />
+        <div className={styles.cards}>
+          <StatCard
+            name="Active templates"
+            link={{ to: "/templates" }}
+            query={templates}
+            value={({ items, nextCursor }) =>
+              `${formatCount(items.length)}${nextCursor === null ? "" : "+"}`
+            }
+            note={() => "Templates that are not archived"}
+          />
+          <StatCard
+            name="Running campaigns"
+            link={{ to: "/campaigns", search: { status: ["running"] } }}
+            query={campaigns}
+            value={() => formatCount(running?.length ?? 0)}
+            note={({ items }) =>
+              `${formatCount(items.length - (running?.length ?? 0))} paused by somebody or by Tidings`
+            }
+          />
+          <StatCard
+            name="Queue size"
+            link={{ to: "/queue" }}
+            query={queues}
+            value={({ total }) => formatCount(total.waiting + total.sending)}
+            note={({ total }) =>
+              `${formatCount(total.due)} due now, ${formatCount(total.sending)} being sent`
+            }
+            word={health.data?.indicators.backlog.word}
+          />
+          <StatCard
+            name="Delivery rate"
+            link={{ to: "/deliveries", search: { status: ["failed"] } }}
+            query={health}
+            value={() => (rate?.value == null ? "–" : formatShare(rate.value))}
+            note={({ windowSeconds }) =>
+              rate?.value == null
+                ? "Nothing was sent or failed lately"
+                : `(Sent + delivered) ÷ (those + failed), last ${Math.round(windowSeconds / 60)} min`
+            }
+            word={rate?.word}
+          />
+        </div>
+        <div className={styles.columns}>
+          <div className={styles.column}>
+            {isFirstDay && <FirstSteps done={steps.data} />}
+            <Panel
+              title="Running campaigns"
+              isFlush
+              aside={
+                <Link to="/campaigns" className={styles.more}>
+                  All campaigns
+                </Link>
+              }
+            >
+              {running === undefined ? (
+                campaigns.error ? (
+                  <Failed
+                    what="the campaigns"
+                    error={campaigns.error}
+                    retry={() => void campaigns.refetch()}
+                  />
+                ) : (
+                  <Loading what="the campaigns" rows={3} />
+                )
+              ) : running.length === 0 ? (
+                <Empty icon="campaigns" title="No campaign is running">
+                  A campaign that is started appears here, with its progress.
+                </Empty>
+              ) : (
+                <ul>
+                  {running.slice(0, shownCampaigns).map((campaign) => (
+                    <RunningCampaign key={campaign.id} campaign={campaign} />
+                  ))}
+                </ul>
+              )}
+            </Panel>
+          </div>
+          <Panel title="Needs attention" isFlush>
+            {health.data && providers.data && campaigns.data ? (
+              <Concerns
+                concerns={listConcerns({
+                  health: health.data,
+                  providers: providers.data.items,
+                  paused: campaigns.data.items.filter(({ status }) => status === "paused"),
+                })}
+              />
+            ) : health.error ? (
+              <Failed
+                what="the health"
+                error={health.error}
+                retry={() => void health.refetch()}
+              />
+            ) : (
+              <Loading what="what needs attention" rows={4} />
+            )}
+          </Panel>
+        </div>
+      </div>
+    </Page>
+  );
+}

@@ -1,0 +1,107 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  retainSearchParams,
+} from "@tanstack/react-router";
+import { readCampaignSearch } from "./campaigns/search.ts";
+import { readDeliverySearch } from "./deliveries/search.ts";
+import { Root } from "./shell/root.tsx";
+import { NotFound } from "./shell/not-found.tsx";
+import { Broken } from "./shell/broken.tsx";
+import { parseSearch, readId, stringifySearch } from "./shell/url.ts";
+
+// Everything that a screen shows can be read from its address: what it parses is all the state that it has.
+
+/** What every address may have: the time zone that is shown, and the delivery that the drawer shows. */
+export interface RootSearch {
+  tz?: "utc";
+  /** The drawer explains this delivery. */
+  why?: string;
+  /** The drawer describes this delivery. */
+  peek?: string;
+}
+
+const root = createRootRoute({
+  component: Root,
+  notFoundComponent: NotFound,
+  errorComponent: Broken,
+  validateSearch: (raw: Record<string, unknown>): RootSearch => {
+    const [why, peek] = [readId(raw["why"], "dlv"), readId(raw["peek"], "dlv")];
+    return {
+      ...(raw["tz"] === "utc" && { tz: "utc" }),
+      ...(why !== undefined && { why }),
+      ...(peek !== undefined && why === undefined && { peek }),
+    };
+  },
+  search: { middlewares: [retainSearchParams(["tz"])] },
+});
+
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: lazyRouteComponent(() => import("./overview/screen.tsx"), "OverviewScreen"),
+});
+
+const deliveries = createRoute({
+  getParentRoute: () => root,
+  path: "/deliveries",
+  validateSearch: readDeliverySearch,
+  component: lazyRouteComponent(() => import("./deliveries/screen.tsx"), "DeliveriesScreen"),
+});
+
+const delivery = createRoute({
+  getParentRoute: () => root,
+  path: "/deliveries/$id",
+  component: lazyRouteComponent(
+    () => import("./deliveries/delivery-screen.tsx"),
+    "DeliveryScreen",
+  ),
+});
+
+const campaigns = createRoute({
+  getParentRoute: () => root,
+  path: "/campaigns",
+  validateSearch: readCampaignSearch,
+  component: lazyRouteComponent(() => import("./campaigns/screen.tsx"), "CampaignsScreen"),
+});
+
+const campaign = createRoute({
+  getParentRoute: () => root,
+  path: "/campaigns/$id",
+  component: lazyRouteComponent(() => import("./campaigns/campaign-screen.tsx"), "CampaignScreen"),
+});
+
+const queue = createRoute({
+  getParentRoute: () => root,
+  path: "/queue",
+  component: lazyRouteComponent(() => import("./queue/screen.tsx"), "QueueScreen"),
+});
+
+const templates = createRoute({
+  getParentRoute: () => root,
+  path: "/templates",
+  component: lazyRouteComponent(() => import("./templates/screen.tsx"), "TemplatesScreen"),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    overview,
+    deliveries,
+    delivery,
+    campaigns,
+    campaign,
+    queue,
+    templates,
+  ]),
+  basepath: "/console",
+  parseSearch,
+  stringifySearch,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,10 @@
+import type { IconName } from "../parts/icon.tsx";
+
+/** The screens, in the order of the rail. `key` follows `g`. */
+export const screens = [
+  { to: "/", name: "Overview", icon: "overview", key: "o" },
+  { to: "/campaigns", name: "Campaigns", icon: "campaigns", key: "c" },
+  { to: "/deliveries", name: "Deliveries", icon: "deliveries", key: "d" },
+  { to: "/queue", name: "Queue", icon: "queue", key: "q" },
+  { to: "/templates", name: "Templates", icon: "templates", key: "t" },
+] as const satisfies readonly { to: string; name: string; icon: IconName; key: string }[];

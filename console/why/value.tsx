@@ -1,0 +1,32 @@
+import { Instant } from "../parts/instant.tsx";
+import { formatCount } from "../words/numbers.ts";
+import { toWords } from "../words/statuses.ts";
+
+const instantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
+
+/** A fact that a rule saw, in words: facts are plain JSON of any shape. */
+export function Value({ value }: { value: unknown }) {
+  if (value === null || value === undefined) return <span className="muted">none</span>;
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "number") return formatCount(value);
+  if (typeof value === "string")
+    return instantPattern.test(value) ? <Instant at={value} /> : value;
+  if (Array.isArray(value)) {
+    if (value.length === 0) return <span className="muted">none</span>;
+    return (
+      <ul>
+        {value.map((each: unknown, index) => (
+          <li key={index}>
+            <Value value={each} />
+          </li>
+        ))}
+      </ul>
+    );
+  }
+  return Object.entries(value as object).map(([name, part]: [string, unknown], index) => (
+    <span key={name}>
+      {index > 0 && ", "}
+      <span className="muted">{toWords(name).toLowerCase()}</span> <Value value={part} />
+    </span>
+  ));
+}

@@ -1,0 +1,16 @@
+const whole = new Intl.NumberFormat("en");
+const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
+
+/** Formats a count, such as 18,310. */
+export const formatCount = (count: number) => whole.format(count);
+
+/** Formats a share from 0 to 1. It does not round up to 100 %, or down to 0 %, what is not quite that. */
+export function formatShare(value: number): string {
+  if (value > 0.999 && value < 1) return "> 99.9%";
+  if (value > 0 && value < 0.001) return "< 0.1%";
+  return share.format(value);
+}
+
+/** Formats a count with its noun. */
+export const formatNoun = (count: number, one: string, many = `${one}s`) =>
+  `${formatCount(count)} ${count === 1 ? one : many}`;
