@@ -29,6 +29,13 @@ export async function bundleConsole(root) {
       // The Content-Security-Policy allows no data: in scripts and fonts.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
+      rolldownOptions: {
+        checks: { pluginTimings: false },
+        onwarn(warning, warn) {
+          // Libraries mark what must not run on a server, which nothing here does.
+          if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning);
+        },
+      },
     },
   });
   const size = measureFirstLoad(outDir);

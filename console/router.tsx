@@ -16,11 +16,11 @@ import { parseSearch, readId, stringifySearch } from "./shell/url.ts";
 
 /** What every address may have: the time zone that is shown, and the delivery that the drawer shows. */
 export interface RootSearch {
-  tz?: "utc";
+  tz?: "utc" | undefined;
   /** The drawer explains this delivery. */
-  why?: string;
+  why?: string | undefined;
   /** The drawer describes this delivery. */
-  peek?: string;
+  peek?: string | undefined;
 }
 
 const root = createRootRoute({
@@ -29,10 +29,11 @@ const root = createRootRoute({
   errorComponent: Broken,
   validateSearch: (raw: Record<string, unknown>): RootSearch => {
     const [why, peek] = [readId(raw["why"], "dlv"), readId(raw["peek"], "dlv")];
+    // What is only left out, the router would keep as it is in the address.
     return {
-      ...(raw["tz"] === "utc" && { tz: "utc" }),
-      ...(why !== undefined && { why }),
-      ...(peek !== undefined && why === undefined && { peek }),
+      tz: raw["tz"] === "utc" ? "utc" : undefined,
+      why,
+      peek: why === undefined ? peek : undefined,
     };
   },
   search: { middlewares: [retainSearchParams(["tz"])] },
@@ -54,10 +55,7 @@ const deliveries = createRoute({
 const delivery = createRoute({
   getParentRoute: () => root,
   path: "/deliveries/$id",
-  component: lazyRouteComponent(
-    () => import("./deliveries/delivery-screen.tsx"),
-    "DeliveryScreen",
-  ),
+  component: lazyRouteComponent(() => import("./deliveries/delivery-screen.tsx"), "DeliveryScreen"),
 });
 
 const campaigns = createRoute({

@@ -68,7 +68,10 @@ export function CampaignScreen() {
                 ["Template", `${campaign.template.key}, version ${campaign.template.version}`],
                 ["Type", campaign.type ?? "none"],
                 ["Priority", priorityWords[campaign.priority]],
-                ["Guarantee", campaign.guarantee === "at_most_once" ? "At most once" : "At least once"],
+                [
+                  "Guarantee",
+                  campaign.guarantee === "at_most_once" ? "At most once" : "At least once",
+                ],
                 [
                   "Throttle",
                   campaign.throttle === null ? "none" : `${campaign.throttle.perSecond} per second`,

@@ -22,17 +22,15 @@ export function ProgressAccount({ id, progress }: { id: string; progress: Progre
   if (audience === null)
     return (
       <p className="muted">
-        The audience is not frozen yet. When the campaign starts, its recipients are written into the
-        ledger, and their number does not change after that.
+        The audience is not frozen yet. When the campaign starts, its recipients are written into
+        the ledger, and their number does not change after that.
       </p>
     );
   return (
     <div className={styles.account}>
       <StackedBar counts={counts} label="Progress" />
       <p className={styles.rate}>
-        <span>
-          {total > 0 && `${formatShare((total - open) / total)} have ended`}
-        </span>
+        <span>{total > 0 && `${formatShare((total - open) / total)} have ended`}</span>
         <span className="muted">
           {formatCount(messagesPerSecond)} per second
           {status === "running" &&

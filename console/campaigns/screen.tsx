@@ -63,7 +63,9 @@ export function CampaignsScreen() {
           <footer className={styles.pages}>
             <Button
               disabled={search.cursor === undefined}
-              onClick={() => void navigate({ search: ({ cursor: _, ...rest }) => rest })}
+              onClick={() =>
+                void navigate({ search: (before) => ({ ...before, cursor: undefined }) })
+              }
             >
               First page
             </Button>

@@ -1,5 +1,5 @@
 import type { CampaignStatus } from "../../domain/campaign.ts";
-import { omitUndefined, readSeveral, readText } from "../shell/url.ts";
+import { readSeveral, readText } from "../shell/url.ts";
 
 /** The statuses of campaigns, in the order in which they pass through them. */
 export const campaignStatuses = [
@@ -13,13 +13,12 @@ export const campaignStatuses = [
 
 /** What the address of the campaigns says. */
 export interface CampaignSearch {
-  status?: CampaignStatus[];
-  cursor?: string;
+  status?: CampaignStatus[] | undefined;
+  cursor?: string | undefined;
 }
 
-/** Reads the search of an address. Whatever is not valid is left out. */
-export const readCampaignSearch = (raw: Record<string, unknown>): CampaignSearch =>
-  omitUndefined({
-    status: readSeveral(raw["status"], campaignStatuses),
-    cursor: readText(raw["cursor"], 1_000),
-  });
+/** Reads the search of an address. Whatever is not valid becomes undefined. */
+export const readCampaignSearch = (raw: Record<string, unknown>): CampaignSearch => ({
+  status: readSeveral(raw["status"], campaignStatuses),
+  cursor: readText(raw["cursor"], 1_000),
+});

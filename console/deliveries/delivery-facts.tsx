@@ -53,7 +53,10 @@ export function DeliveryFacts({ delivery }: { delivery: DeliveryDetails }) {
             </Link>
           ),
         ],
-        ["Template", templateVersion && `${templateVersion.key}, version ${templateVersion.version}`],
+        [
+          "Template",
+          templateVersion && `${templateVersion.key}, version ${templateVersion.version}`,
+        ],
         [
           "Channel",
           `${channelWords[channel as Channel]}${failedChannels.length > 0 ? `, after ${failedChannels.map((each) => channelWords[each as Channel]).join(", ")} failed` : ""}`,

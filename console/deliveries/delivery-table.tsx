@@ -1,3 +1,5 @@
+// On narrow screens the table is laid out as cards, and a table that is no table for the layout keeps its roles only if they are named.
+// oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Delivery } from "../api/queries.ts";
@@ -36,7 +38,7 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
   const show = (view: "why" | "peek", id: string) =>
     void navigate({
       to: ".",
-      search: ({ why: _, peek: __, ...rest }) => ({ ...rest, [view]: id }) as never,
+      search: (before) => ({ ...before, why: undefined, peek: undefined, [view]: id }) as never,
       replace: why !== undefined || peek !== undefined,
     });
   const move = (step: number) => {
@@ -67,56 +69,60 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
   });
   const isAllSelected = rows.length > 0 && rows.every(({ row }) => selection.ids.has(row.id));
   return (
-    <table className={styles.table} role="table" aria-label="Deliveries" aria-busy={isStale}>
-      <thead role="rowgroup">
-        <tr role="row">
-          <th role="columnheader" className={styles.check}>
-            <input
-              type="checkbox"
-              aria-label="Select all on this page"
-              checked={isAllSelected}
-              onChange={() => (isAllSelected ? selection.clear() : selection.selectAll())}
+    <div className={styles.window}>
+      <table className={styles.table} role="table" aria-label="Deliveries" aria-busy={isStale}>
+        <thead role="rowgroup">
+          <tr role="row">
+            <th role="columnheader" className={styles.check}>
+              <input
+                type="checkbox"
+                aria-label="Select all on this page"
+                checked={isAllSelected}
+                onChange={() => (isAllSelected ? selection.clear() : selection.selectAll())}
+              />
+            </th>
+            <th role="columnheader">Status</th>
+            <th role="columnheader">Recipient</th>
+            <th role="columnheader" className={styles.source}>
+              Source and type
+            </th>
+            <th role="columnheader" className={styles.channel}>
+              Channel
+            </th>
+            <th role="columnheader" className={styles.priority}>
+              Priority
+            </th>
+            <th role="columnheader">Reason</th>
+            <th role="columnheader">
+              Due or ended <span className={styles.zone}>{zone}</span>
+            </th>
+            <th role="columnheader" className={styles.attempts}>
+              Attempts
+            </th>
+            <th role="columnheader">
+              <span className="hidden-text">Why</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          {rows.map(({ row, hasLeft }, index) => (
+            <Row
+              key={row.id}
+              delivery={row}
+              hasLeft={hasLeft}
+              isSelected={selection.ids.has(row.id)}
+              isShown={row.id === (why ?? peek)}
+              isInTabOrder={place < 0 ? index === 0 : index === place}
+              onFocus={() => setActive(row.id)}
+              onSelect={(isRange) =>
+                isRange ? selection.extend(row.id) : selection.toggle(row.id)
+              }
+              onShow={(view) => show(view, row.id)}
             />
-          </th>
-          <th role="columnheader">Status</th>
-          <th role="columnheader">Recipient</th>
-          <th role="columnheader" className={styles.source}>
-            Source and type
-          </th>
-          <th role="columnheader">Channel</th>
-          <th role="columnheader" className={styles.priority}>
-            Priority
-          </th>
-          <th role="columnheader">Reason</th>
-          <th role="columnheader">
-            Due or ended <span className={styles.zone}>{zone}</span>
-          </th>
-          <th role="columnheader" className={styles.attempts}>
-            Attempts
-          </th>
-          <th role="columnheader">
-            <span className="hidden-text">Why</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        {rows.map(({ row, hasLeft }, index) => (
-          <Row
-            key={row.id}
-            delivery={row}
-            hasLeft={hasLeft}
-            isSelected={selection.ids.has(row.id)}
-            isShown={row.id === (why ?? peek)}
-            isInTabOrder={place < 0 ? index === 0 : index === place}
-            onFocus={() => setActive(row.id)}
-            onSelect={(isRange) =>
-              isRange ? selection.extend(row.id) : selection.toggle(row.id)
-            }
-            onShow={(view) => show(view, row.id)}
-          />
-        ))}
-      </tbody>
-    </table>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -13,12 +13,7 @@ export function DeliveryVerbs({ delivery }: { delivery: Pick<Delivery, "id" | "s
     <div className={styles.verbs}>
       <StatusChip status={delivery.status} />
       {verbsFor(delivery.status).map((each) => (
-        <Button
-          key={each}
-          icon={verbWords[each].icon}
-          needs="sender"
-          onClick={() => setVerb(each)}
-        >
+        <Button key={each} icon={verbWords[each].icon} needs="sender" onClick={() => setVerb(each)}>
           {verbWords[each].name}
         </Button>
       ))}

@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, useId, useRef, useState } from "react";
 import { channels } from "../../domain/channel.ts";
 import { reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
@@ -24,16 +24,20 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
   useShortcuts({ f: () => first.current?.focus() });
   const filters = filtersOf(search);
   const order = search.order === undefined ? {} : { order: search.order };
-  const set = (changed: { [Name in keyof DeliveryFilters]?: DeliveryFilters[Name] | undefined }) => {
+  const set = (changed: {
+    [Name in keyof DeliveryFilters]?: DeliveryFilters[Name] | undefined;
+  }) => {
     const next = Object.entries({ ...filters, ...changed }).filter(
       ([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0),
     );
     onChange({ ...(Object.fromEntries(next) as DeliveryFilters), ...order });
   };
-  const fitting = reasons.filter(
-    (reason) =>
-      !filters.status || filters.status.some((status) => reasonStatuses[reason].includes(status)),
-  );
+  const fitting = reasons
+    .filter(
+      (reason) =>
+        !filters.status || filters.status.some((status) => reasonStatuses[reason].includes(status)),
+    )
+    .sort((a, b) => reasonWords[a].localeCompare(reasonWords[b]));
   return (
     <div className={styles.bar} role="group" aria-label="Filters">
       <Choice
@@ -65,7 +69,7 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
         chosen={filters.priority ?? []}
         onChange={(priority) => set({ priority })}
       />
-      <Finder filters={filters} set={set} />
+      <Finder set={set} />
       {(["type", "source", "recipient", "group", "queue", "from", "before"] as const).map(
         (name) =>
           filters[name] !== undefined && (
@@ -157,20 +161,14 @@ function Choice<Value extends string>({
 }
 
 /** Takes an id of a source, a recipient, a batch or digest, or the key of a type. */
-function Finder({
-  filters,
-  set,
-}: {
-  filters: DeliveryFilters;
-  set: (changed: DeliveryFilters) => void;
-}) {
+function Finder({ set }: { set: (changed: DeliveryFilters) => void }) {
   const [fault, setFault] = useState(false);
   const id = useId();
-  useEffect(() => setFault(false), [filters]);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = event.currentTarget;
-    const text = String(new FormData(form).get("find") ?? "").trim();
+    const found = new FormData(form).get("find");
+    const text = typeof found === "string" ? found.trim() : "";
     if (text === "") return;
     const prefix = prefixOf(text);
     if (prefix === "cmp" || prefix === "ntf") set({ source: text });
@@ -185,6 +183,7 @@ function Finder({
       <input
         name="find"
         aria-label="Filter by a type, or by the id of a source, recipient or group"
+        onChange={() => setFault(false)}
         aria-invalid={fault}
         aria-describedby={fault ? id : undefined}
         placeholder="Type, rcp_…, cmp_…, ntf_…"

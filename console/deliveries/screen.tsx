@@ -29,7 +29,7 @@ export function DeliveriesScreen() {
     void navigate({ search: ({ tz }) => ({ ...(tz && { tz }), ...changed }) });
   const turnTo = (cursor: string | undefined) =>
     void navigate({
-      search: ({ cursor: _, ...rest }) => ({ ...rest, ...(cursor !== undefined && { cursor }) }),
+      search: (before) => ({ ...before, cursor }),
     });
   const { data, error, refetch } = query;
   const retry = () => void refetch();
@@ -39,7 +39,8 @@ export function DeliveriesScreen() {
       documentTitle="Deliveries"
       actions={
         <Button
-          kind="quiet"
+          icon="sort"
+          title="Change the order"
           onClick={() =>
             change({ ...filtersOf(search), ...(search.order ? {} : { order: "oldest" as const }) })
           }

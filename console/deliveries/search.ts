@@ -2,35 +2,42 @@ import { type Channel, channels } from "../../domain/channel.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../../domain/delivery/status.ts";
 import { type Priority, priorities } from "../../domain/priority.ts";
-import { omitUndefined, prefixOf, readId, readInstant, readSeveral, readText } from "../shell/url.ts";
+import {
+  omitUndefined,
+  prefixOf,
+  readId,
+  readInstant,
+  readSeveral,
+  readText,
+} from "../shell/url.ts";
 
 /** The filters of the deliveries. A delivery matches if it matches all that are given. */
 export interface DeliveryFilters {
-  status?: DeliveryStatus[];
-  reason?: Reason[];
-  channel?: Channel[];
-  priority?: Priority[];
+  status?: DeliveryStatus[] | undefined;
+  reason?: Reason[] | undefined;
+  channel?: Channel[] | undefined;
+  priority?: Priority[] | undefined;
   /** The key of a notification type. */
-  type?: string;
+  type?: string | undefined;
   /** The campaign or notification: cmp_… or ntf_… */
-  source?: string;
+  source?: string | undefined;
   /** The recipient: rcp_… An external id may be an address, which must not be in an address of a page. */
-  recipient?: string;
-  queue?: string;
-  group?: string;
-  from?: string;
-  before?: string;
+  recipient?: string | undefined;
+  queue?: string | undefined;
+  group?: string | undefined;
+  from?: string | undefined;
+  before?: string | undefined;
 }
 
 /** What the address of the deliveries says: the filters, the order, and which page is shown. */
 export interface DeliverySearch extends DeliveryFilters {
-  order?: "oldest";
-  cursor?: string;
+  order?: "oldest" | undefined;
+  cursor?: string | undefined;
 }
 
-/** Reads the search of an address. Whatever is not valid is left out. */
+/** Reads the search of an address. Whatever is not valid becomes undefined: the router would keep what is only left out. */
 export function readDeliverySearch(raw: Record<string, unknown>): DeliverySearch {
-  return omitUndefined({
+  return {
     status: readSeveral(raw["status"], deliveryStatuses),
     reason: readSeveral(raw["reason"], reasons),
     channel: readSeveral(raw["channel"], channels),
@@ -44,12 +51,16 @@ export function readDeliverySearch(raw: Record<string, unknown>): DeliverySearch
     before: readInstant(raw["before"]),
     order: raw["order"] === "oldest" ? ("oldest" as const) : undefined,
     cursor: readText(raw["cursor"], 1_000),
-  });
+  };
 }
 
 /** Keeps the filters of a search, without the order and the page. */
-export function filtersOf({ order: _, cursor: __, ...rest }: DeliverySearch): DeliveryFilters {
-  return readDeliverySearch(rest as Record<string, unknown>);
+export function filtersOf(search: DeliverySearch): DeliveryFilters {
+  return omitUndefined({
+    ...readDeliverySearch({ ...search }),
+    order: undefined,
+    cursor: undefined,
+  });
 }
 
 export const countFilters = (search: DeliverySearch) => Object.keys(filtersOf(search)).length;

@@ -3,11 +3,11 @@ import { useRef, useState } from "react";
 /** Which rows of a list are selected. */
 export interface Selection {
   ids: ReadonlySet<string>;
-  toggle(id: string): void;
+  toggle: (id: string) => void;
   /** Selects all rows from the one that was toggled last to this one. */
-  extend(id: string): void;
-  selectAll(): void;
-  clear(): void;
+  extend: (id: string) => void;
+  selectAll: () => void;
+  clear: () => void;
 }
 
 /** Keeps a selection among the given rows. */

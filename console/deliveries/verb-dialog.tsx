@@ -24,7 +24,7 @@ interface VerbDialogProps {
 
 /** Counts what a change would affect, asks whether to do it, does it, and says what was done. */
 export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
-  const { name, past, effect } = verbWords[verb];
+  const { on, past, effect } = verbWords[verb];
   // The change selects what was counted: later deliveries that match the same filters are left alone.
   const [countedAt] = useState(() => new Date().toISOString());
   const selected = "ids" in target ? target : { where: target.where, countedAt };
@@ -73,7 +73,11 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
   const named = "ids" in target ? target.ids.length : null;
   return (
     <Dialog
-      title={`${name}: ${named === null ? "all that match the filters" : formatNoun(named, "delivery", "deliveries")}`}
+      title={on(
+        named === null
+          ? "all deliveries that match the filters"
+          : formatNoun(named, "delivery", "deliveries"),
+      )}
       onClose={() => {
         stopped.current = true;
         onClose();
@@ -96,7 +100,7 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
           >
             {change.isPending
               ? `${formatCount(changed)} done…`
-              : `${name}: ${formatNoun(matched ?? 0, "delivery", "deliveries")}`}
+              : on(formatNoun(matched ?? 0, "delivery", "deliveries"))}
           </Button>
         </>
       }
@@ -122,7 +126,10 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
           />
           <span>
             Also those whose outcome is unknown
-            <span className="muted"> – they may have arrived, so recipients may get them twice</span>
+            <span className="muted">
+              {" "}
+              – they may have arrived, so recipients may get them twice
+            </span>
           </span>
         </label>
       )}

@@ -11,10 +11,19 @@ export const verbs = ["retry", "send", "cancel"] as const satisfies readonly Ver
 
 export const verbWords: Record<
   Verb,
-  { name: string; past: string; icon: IconName; key: string; effect: string }
+  {
+    name: string;
+    /** The whole action, as the text of its button. */
+    on: (deliveries: string) => string;
+    past: string;
+    icon: IconName;
+    key: string;
+    effect: string;
+  }
 > = {
   retry: {
     name: "Retry",
+    on: (deliveries) => `Retry ${deliveries}`,
     past: "will be retried",
     icon: "retry",
     key: "r",
@@ -23,6 +32,7 @@ export const verbWords: Record<
   },
   send: {
     name: "Send now",
+    on: (deliveries) => `Send ${deliveries} now`,
     past: "will be sent now",
     icon: "send",
     key: "s",
@@ -31,6 +41,7 @@ export const verbWords: Record<
   },
   cancel: {
     name: "Cancel",
+    on: (deliveries) => `Cancel ${deliveries}`,
     past: "cancelled",
     icon: "stop",
     key: "c",

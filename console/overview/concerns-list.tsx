@@ -14,12 +14,12 @@ export function Concerns({ concerns }: { concerns: readonly Concern[] }) {
     );
   return (
     <ul className={styles.list}>
-      {concerns.map(({ weight, title, detail, link }) => (
-        <li key={title} data-weight={weight}>
+      {concerns.map(({ weight, title, detail, link }, index) => (
+        <li key={index} data-weight={weight}>
           <Icon name={weight === "poor" ? "cross" : "warning"} />
           <div>
             <span className="hidden-text">{weight === "poor" ? "Severe: " : "Minor: "}</span>
-            {link ? <Link {...link}>{title}</Link> : title}
+            <Link {...link}>{title}</Link>
             {detail !== null && <p className="muted">{detail}</p>}
           </div>
         </li>

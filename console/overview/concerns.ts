@@ -8,8 +8,8 @@ export interface Concern {
   weight: "poor" | "fair";
   title: string;
   detail: string | null;
-  /** Where it can be looked at; null if the console has no page for it yet. */
-  link: LinkProps | null;
+  /** Where it can be looked at. */
+  link: LinkProps;
 }
 
 interface Provider {
@@ -27,7 +27,7 @@ export function listConcerns({
   providers,
   paused,
 }: {
-  health: Pick<Health, "indicators" | "waiting">;
+  health: Pick<Health, "waiting">;
   providers: readonly Provider[];
   paused: readonly Pick<Campaign, "id" | "name" | "pauseDetail">[];
 }): Concern[] {
@@ -51,7 +51,10 @@ export function listConcerns({
       weight: reason === "retry" ? "fair" : "poor",
       title: `${formatNoun(health.waiting[reason]!, "delivery waits", "deliveries wait")} ${waitWords[reason]}`,
       detail: null,
-      link: { to: "/deliveries", search: { status: [reasonStatuses[reason][0]!], reason: [reason] } },
+      link: {
+        to: "/deliveries",
+        search: { status: [reasonStatuses[reason][0]!], reason: [reason] },
+      },
     }));
   const stopped = paused.map(({ id, name, pauseDetail }): Concern => ({
     weight: pauseDetail === null ? "fair" : "poor",
@@ -59,16 +62,7 @@ export function listConcerns({
     detail: pauseDetail,
     link: { to: "/campaigns/$id", params: { id } },
   }));
-  const { deliveryRate, errorRate } = health.indicators;
-  const failing = [deliveryRate, errorRate]
-    .filter(({ word }) => word !== "good")
-    .map(({ word, detail }): Concern => ({
-      weight: word === "poor" ? "poor" : "fair",
-      title: detail,
-      detail: null,
-      link: { to: "/deliveries", search: { status: ["failed"] } },
-    }));
-  return [...open, ...failing, ...waiting, ...stopped].sort(
+  return [...open, ...waiting, ...stopped].sort(
     (a, b) => Number(b.weight === "poor") - Number(a.weight === "poor"),
   );
 }

@@ -28,7 +28,11 @@ const steps: readonly { name: keyof Done; title: string; how: string }[] = [
     how: "What recipients can switch off, and how it is bundled: POST /v1/notification-types",
   },
   { name: "sent", title: "Send a test", how: "To yourself: POST /v1/notifications" },
-  { name: "campaigns", title: "Create a campaign", how: "One message to an audience: POST /v1/campaigns" },
+  {
+    name: "campaigns",
+    title: "Create a campaign",
+    how: "One message to an audience: POST /v1/campaigns",
+  },
 ];
 
 /** What there is to do on the first day. Each step is read from the ledger, so nobody has to tick it. */

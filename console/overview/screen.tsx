@@ -56,9 +56,7 @@ export function OverviewScreen() {
             link={{ to: "/campaigns", search: { status: ["running"] } }}
             query={campaigns}
             value={() => formatCount(running?.length ?? 0)}
-            note={({ items }) =>
-              `${formatCount(items.length - (running?.length ?? 0))} paused by somebody or by Tidings`
-            }
+            note={({ items }) => `${formatCount(items.length - (running?.length ?? 0))} paused`}
           />
           <StatCard
             name="Queue size"
@@ -128,11 +126,7 @@ export function OverviewScreen() {
                 })}
               />
             ) : health.error ? (
-              <Failed
-                what="the health"
-                error={health.error}
-                retry={() => void health.refetch()}
-              />
+              <Failed what="the health" error={health.error} retry={() => void health.refetch()} />
             ) : (
               <Loading what="what needs attention" rows={4} />
             )}

@@ -24,6 +24,8 @@ export function Dialog({ title, onClose, children, footer }: DialogProps) {
     };
   }, []);
   return (
+    // A press on what is around the dialog closes it, as Esc does.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <dialog
       ref={dialog}
       className={styles.dialog}

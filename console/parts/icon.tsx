@@ -28,6 +28,7 @@ const paths = {
   pause: "M5.5 3.5v9M10.5 3.5v9",
   play: "M4.5 3l8 5-8 5z",
   duplicate: "M2.5 2.5h8v8h-8zM5.5 13.5h8v-8",
+  sort: "M4.5 3v10M2.5 11l2 2 2-2M11.5 13V3M9.5 5l2-2 2 2",
   down: "M4 6l4 4 4-4",
   left: "M9.5 4l-4 4 4 4",
   right: "M6.5 4l4 4-4 4",

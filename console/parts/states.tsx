@@ -66,7 +66,15 @@ export const FilteredToNothing = ({ what, onClear }: { what: string; onClear: ()
 );
 
 /** The content could not be read: because of a failure, because the role does not allow it, or because it does not exist. */
-export function Failed({ what, error, retry }: { what: string; error: unknown; retry: () => void }) {
+export function Failed({
+  what,
+  error,
+  retry,
+}: {
+  what: string;
+  error: unknown;
+  retry: () => void;
+}) {
   const status = error instanceof ApiProblem ? error.status : null;
   if (status === 401)
     return (

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Reason } from "../../domain/delivery/reasons.ts";
-import { priorities } from "../../domain/priority.ts";
+import { priorities, type Priority } from "../../domain/priority.ts";
 import { queuesQuery } from "../api/queries.ts";
 import type { DeliverySearch } from "../deliveries/search.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
@@ -14,7 +14,7 @@ import { priorityWords } from "../words/statuses.ts";
 import { type Cell, heatOf, type Line, toMatrix } from "./matrix.ts";
 import styles from "./screen.module.css";
 
-/** What waits, by reason and priority. Each number is a link to the deliveries that it counts. */
+/** What waits, by reason and priority. Each number for a reason is a link to the deliveries that it counts. */
 export function QueueScreen() {
   const { data, error, refetch } = useQuery(queuesQuery);
   const lines = data ? toMatrix(data.items) : [];
@@ -86,19 +86,18 @@ function Matrix({ lines }: { lines: readonly Line[] }) {
                   className={`${table.number} ${styles.cell}`}
                   data-heat={heatOf(cells[priority].waiting, largest)}
                 >
-                  <CountLink
-                    cell={cells[priority]}
-                    search={{ ...reasonFilter(reason), priority: [priority] }}
-                  />
+                  <CountLink cell={cells[priority]} search={filterBy(reason)} priority={priority} />
                 </td>
               ))}
               <td className={table.number}>
-                <CountLink cell={total} search={reasonFilter(reason)} />
+                <CountLink cell={total} search={filterBy(reason)} />
               </td>
               <td className={`${table.number} ${table.wide}`}>
                 {total.due > 0 ? formatCount(total.due) : <span className="muted">0</span>}
               </td>
-              <td className={table.wide}>{nextDueAt !== null && <ShortInstant at={nextDueAt} />}</td>
+              <td className={table.wide}>
+                {nextDueAt !== null && <ShortInstant at={nextDueAt} />}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -107,16 +106,27 @@ function Matrix({ lines }: { lines: readonly Line[] }) {
   );
 }
 
-/** The list cannot be filtered by the absence of a reason, so its link shows all that is pending. */
-const reasonFilter = (reason: string | null): DeliverySearch => ({
-  status: ["pending"],
-  ...(reason !== null && { reason: [reason as Reason] }),
-});
+/** The filters for what waits for a reason. Null without one: the list cannot be filtered by the absence of a reason. */
+const filterBy = (reason: string | null): DeliverySearch | null =>
+  reason === null ? null : { status: ["pending"], reason: [reason as Reason] };
 
-function CountLink({ cell, search }: { cell: Cell; search: DeliverySearch }) {
+function CountLink({
+  cell,
+  search,
+  priority,
+}: {
+  cell: Cell;
+  search: DeliverySearch | null;
+  priority?: Priority;
+}) {
   if (cell.waiting === 0) return <span className="muted">·</span>;
+  if (search === null) return formatCount(cell.waiting);
   return (
-    <Link to="/deliveries" search={search} title={`${formatCount(cell.due)} of them due now`}>
+    <Link
+      to="/deliveries"
+      search={{ ...search, ...(priority && { priority: [priority] }) }}
+      title={`${formatCount(cell.due)} of them due now`}
+    >
       {formatCount(cell.waiting)}
     </Link>
   );

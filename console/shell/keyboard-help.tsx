@@ -47,9 +47,7 @@ export default function KeyboardHelp({ onClose }: { onClose: () => void }) {
                 <dt>
                   {key
                     .split(" ")
-                    .map((part, index) =>
-                      part === "or" ? " or " : <kbd key={index}>{part}</kbd>,
-                    )}
+                    .map((part, index) => (part === "or" ? " or " : <kbd key={index}>{part}</kbd>))}
                 </dt>
                 <dd>{what}</dd>
               </div>

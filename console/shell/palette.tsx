@@ -1,3 +1,5 @@
+// The palette follows the combobox pattern of the ARIA practices, for which HTML has no elements.
+// oxlint-disable jsx-a11y/no-noninteractive-element-to-interactive-role
 import { useQuery } from "@tanstack/react-query";
 import { type NavigateOptions, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
@@ -22,7 +24,7 @@ interface Entry {
 const pauseMs = 200;
 
 /** Finds pages, ids, actions, campaigns and templates by typing. */
-export default function Palette({ onClose }: { onClose: () => void }) {
+export function Palette({ onClose }: { onClose: () => void }) {
   const [typed, setTyped] = useState("");
   const [place, setPlace] = useState(0);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -55,6 +57,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     event.preventDefault();
   };
   return (
+    // A press on what is around the dialog closes it, as Esc does.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <dialog
       ref={dialog}
       className={styles.palette}
@@ -88,6 +92,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
       </div>
       <ul id={`${id}-list`} role="listbox" aria-label="Results" className={styles.list}>
         {entries.map((entry, index) => (
+          // The field has the focus, and so the keys.
+          // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
           <li
             key={entry.id}
             id={`${id}-${index}`}

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { SessionContext, sessionQuery, type Session } from "../api/session.ts";
 import { useSignedOut } from "../api/signed-out.ts";
 import { Shell } from "./shell.tsx";
@@ -14,9 +14,7 @@ export function Root() {
   const [kept, setKept] = useState<Session | null>(null);
   const isSignedOut = useSignedOut();
   const client = useQueryClient();
-  useEffect(() => {
-    if (data) setKept(data);
-  }, [data]);
+  if (data && data !== kept) setKept(data);
 
   const session = data ?? kept;
   if (session)

@@ -4,12 +4,12 @@ import { useLive } from "../api/live.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Toasts } from "../parts/toast.tsx";
 import { Brand } from "./brand.tsx";
+import { Palette } from "./palette.tsx";
 import { screens } from "./screens.ts";
 import { type Shortcuts, useShortcuts } from "./shortcuts.ts";
 import { TopBar } from "./top-bar.tsx";
 import styles from "./shell.module.css";
 
-const Palette = lazy(() => import("./palette.tsx"));
 const KeyboardHelp = lazy(() => import("./keyboard-help.tsx"));
 const DeliveryDrawer = lazy(() => import("../why/delivery-drawer.tsx"));
 

@@ -85,8 +85,8 @@ function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
 
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const apiKey = String(new FormData(event.currentTarget).get("key") ?? "").trim();
-    if (apiKey !== "") mutate({ apiKey });
+    const apiKey = new FormData(event.currentTarget).get("key");
+    if (typeof apiKey === "string") mutate({ apiKey: apiKey.trim() });
   };
   return (
     <form className={styles.form} onSubmit={submit}>

@@ -94,7 +94,8 @@ function ZoneSwitch() {
             onChange={() =>
               void navigate({
                 to: ".",
-                search: (before) => ({ ...before, tz: zone === "utc" ? "utc" : undefined }) as never,
+                search: (before) =>
+                  ({ ...before, tz: zone === "utc" ? "utc" : undefined }) as never,
                 replace: true,
               })
             }
@@ -152,6 +153,7 @@ function Me({ onKeys, onSignedOut }: { onKeys: () => void; onSignedOut: () => vo
           <input
             type="checkbox"
             role="switch"
+            aria-checked={hasKeys}
             checked={hasKeys}
             onChange={({ target }) => {
               setSingleKeys(target.checked);

@@ -3,11 +3,11 @@ export const parseSearch = (query: string): Record<string, string> =>
   Object.fromEntries(new URLSearchParams(query));
 
 /** Writes the query of an address. Several values of one parameter are separated by commas, as the API has them. */
-export function stringifySearch(search: Record<string, unknown>): string {
+export function stringifySearch(search: Readonly<Record<string, unknown>>): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(search))
-    if (value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0))
-      parameters.set(name, String(value));
+    if (typeof value === "string") parameters.set(name, value);
+    else if (Array.isArray(value) && value.length > 0) parameters.set(name, value.join(","));
   const query = parameters.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
   return query && `?${query}`;
 }
@@ -22,7 +22,7 @@ export function readSeveral<const Value extends string>(
   raw: unknown,
   values: readonly Value[],
 ): Value[] | undefined {
-  const given = (Array.isArray(raw) ? raw.map(String) : String(raw ?? "").split(",")) as string[];
+  const given: unknown[] = Array.isArray(raw) ? raw : typeof raw === "string" ? raw.split(",") : [];
   const known = values.filter((value) => given.includes(value));
   return known.length > 0 ? known : undefined;
 }

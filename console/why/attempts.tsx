@@ -25,8 +25,7 @@ export function Attempts({ attempts }: { attempts: readonly Attempt[] }) {
     <ol className={styles.attempts}>
       {attempts.map((attempt) => {
         const { word, tone, icon } = outcomes[attempt.outcome];
-        const seconds =
-          (Date.parse(attempt.finishedAt) - Date.parse(attempt.startedAt)) / 1_000;
+        const seconds = (Date.parse(attempt.finishedAt) - Date.parse(attempt.startedAt)) / 1_000;
         return (
           <li key={attempt.number}>
             <div className={styles.line}>

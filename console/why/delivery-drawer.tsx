@@ -16,12 +16,12 @@ export default function DeliveryDrawer({ id, view }: { id: string; view: "why" |
   const close = () =>
     void navigate({
       to: ".",
-      search: ({ why: _, peek: __, ...rest }) => rest as never,
+      search: (before) => ({ ...before, why: undefined, peek: undefined }) as never,
     });
   const switchTo = (next: "why" | "peek") => ({
     to: "." as const,
-    search: ({ why: _, peek: __, ...rest }: Record<string, unknown>) =>
-      ({ ...rest, [next]: id }) as never,
+    search: (before: Record<string, unknown>) =>
+      ({ ...before, why: undefined, peek: undefined, [next]: id }) as never,
     replace: true,
   });
   return (
@@ -30,10 +30,10 @@ export default function DeliveryDrawer({ id, view }: { id: string; view: "why" |
       onClose={close}
       aside={
         <nav className={styles.views} aria-label="Views of the delivery">
-          <Link {...switchTo("peek")} aria-current={view === "peek" ? "true" : undefined}>
+          <Link {...switchTo("peek")} data-current={view === "peek"}>
             Facts
           </Link>
-          <Link {...switchTo("why")} aria-current={view === "why" ? "true" : undefined}>
+          <Link {...switchTo("why")} data-current={view === "why"}>
             Why
           </Link>
           <Link to="/deliveries/$id" params={{ id }}>

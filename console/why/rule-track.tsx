@@ -6,30 +6,33 @@ import styles from "./rule-track.module.css";
 
 type Rule = Explanation["rules"][number];
 
-const outcomeWords: Record<Rule["outcome"], string> = {
-  passed: "Passed",
-  decided: "Decided",
-  not_asked: "Not asked",
-};
-
 /** The rules in their order, as a track: those that left the decision to the next one, the one that decided, and those that were not asked. */
 export function RuleTrack({ rules, versions }: Pick<Explanation, "rules" | "versions">) {
   return (
     <ol className={styles.track}>
       {rules.map((rule) => (
-        <li key={rule.name} className={styles.rule} data-outcome={rule.outcome}>
+        <li
+          key={rule.name}
+          className={styles.rule}
+          data-outcome={rule.outcome}
+          title={
+            rule.outcome === "not_asked" ? "Not asked: an earlier rule had decided" : undefined
+          }
+        >
           <span className={styles.mark}>
             {rule.outcome === "passed" && <Icon name="check" size={12} />}
           </span>
           {rule.outcome === "not_asked" ? (
             <p className={styles.name}>
-              {toWords(rule.name)} <span className={styles.outcome}>Not asked</span>
+              {toWords(rule.name)} <span className="hidden-text">Not asked</span>
             </p>
           ) : (
             <details open={rule.outcome === "decided"}>
               <summary className={styles.name}>
                 {toWords(rule.name)}{" "}
-                <span className={styles.outcome}>{outcomeWords[rule.outcome]}</span>
+                <span className={rule.outcome === "decided" ? styles.outcome : "hidden-text"}>
+                  {rule.outcome === "decided" ? "Decided" : "Passed"}
+                </span>
               </summary>
               <Weighed rule={rule} versions={versions} />
             </details>

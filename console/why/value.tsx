@@ -9,8 +9,7 @@ export function Value({ value }: { value: unknown }) {
   if (value === null || value === undefined) return <span className="muted">none</span>;
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return formatCount(value);
-  if (typeof value === "string")
-    return instantPattern.test(value) ? <Instant at={value} /> : value;
+  if (typeof value === "string") return instantPattern.test(value) ? <Instant at={value} /> : value;
   if (Array.isArray(value)) {
     if (value.length === 0) return <span className="muted">none</span>;
     return (
@@ -23,6 +22,14 @@ export function Value({ value }: { value: unknown }) {
       </ul>
     );
   }
+  const { start, end, ...rest } = value as Record<string, unknown>;
+  if (typeof start === "string" && typeof end === "string")
+    return (
+      <>
+        {start}–{end}
+        {Object.keys(rest).length > 0 && <> {<Value value={rest} />}</>}
+      </>
+    );
   return Object.entries(value as object).map(([name, part]: [string, unknown], index) => (
     <span key={name}>
       {index > 0 && ", "}

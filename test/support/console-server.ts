@@ -16,7 +16,9 @@ const types: Record<string, string> = {
 
 const policy = [
   "default-src 'none'",
-  ...["script-src", "style-src", "connect-src", "font-src", "frame-src"].map((name) => `${name} 'self'`),
+  ...["script-src", "style-src", "connect-src", "font-src", "frame-src"].map(
+    (name) => `${name} 'self'`,
+  ),
   "img-src 'self' data:",
   "form-action 'self'",
   "base-uri 'none'",
@@ -46,7 +48,13 @@ export async function startConsoleServer(
   const userOf = (token: string | undefined) => sessions.get(token ?? "");
   const refuse = (status: number, title: string) =>
     new Response(
-      JSON.stringify({ type: "urn:tidings:problem:test", title, detail: title, status, requestId: randomUUID() }),
+      JSON.stringify({
+        type: "urn:tidings:problem:test",
+        title,
+        detail: title,
+        status,
+        requestId: randomUUID(),
+      }),
       { status, headers: { "content-type": "application/problem+json" } },
     );
   const describe = ({ name, role }: ConsoleUser) => ({

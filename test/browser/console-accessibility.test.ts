@@ -1,0 +1,133 @@
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { apiKey } from "../api/harness.ts";
+import { populate } from "../api/populated.ts";
+import { findSeriousFaults, useConsole } from "../support/console-pages.ts";
+
+let delivery: string;
+let campaign: string;
+const world = useConsole(async (api) => {
+  await populate(api);
+  const first = async (path: string) => (await api.send("GET", path)).body.items[0].id as string;
+  delivery = await first("/v1/deliveries?status=failed");
+  campaign = await first("/v1/campaigns?status=running");
+});
+
+/** What is looked at: the path of a page, what is done there, and the text that shows that it is ready. */
+const places: readonly {
+  name: string;
+  path: () => string;
+  act?: (page: Page) => Promise<void>;
+  ready: (page: Page) => Promise<unknown>;
+}[] = [
+  {
+    name: "the overview",
+    path: () => "",
+    ready: (page) =>
+      page
+        .getByRole("img", { name: /A running one/ })
+        .first()
+        .waitFor(),
+  },
+  {
+    name: "the deliveries",
+    path: () => "deliveries",
+    ready: (page) => page.locator("tbody tr").first().waitFor(),
+  },
+  {
+    name: "the deliveries with a selection and a dialog",
+    path: () => "deliveries?status=pending",
+    act: async (page) => {
+      await page.locator("tbody tr").first().getByRole("checkbox").check();
+      await page.getByRole("toolbar").getByRole("button", { name: "Cancel", exact: true }).click();
+    },
+    ready: (page) => page.getByText("can be changed in this way").waitFor(),
+  },
+  {
+    name: "no deliveries",
+    path: () => "deliveries?channel=sms",
+    ready: (page) => page.getByText("No deliveries match").waitFor(),
+  },
+  {
+    name: "the filters",
+    path: () => "deliveries",
+    act: (page) => page.getByRole("button", { name: "Reason" }).click(),
+    ready: (page) => page.getByRole("checkbox", { name: "Quiet hours" }).waitFor(),
+  },
+  {
+    name: "the Why drawer",
+    path: () => `deliveries?why=${delivery}`,
+    ready: (page) => page.locator("blockquote").waitFor(),
+  },
+  {
+    name: "a delivery",
+    path: () => `deliveries/${delivery}`,
+    ready: (page) => page.locator("blockquote").waitFor(),
+  },
+  {
+    name: "the campaigns",
+    path: () => "campaigns",
+    ready: (page) => page.locator("tbody tr").first().waitFor(),
+  },
+  {
+    name: "a campaign",
+    path: () => `campaigns/${campaign}`,
+    ready: (page) => page.getByText("The statuses add up").waitFor(),
+  },
+  {
+    name: "the queue",
+    path: () => "queue",
+    ready: (page) => page.getByRole("rowheader").first().waitFor(),
+  },
+  {
+    name: "the templates",
+    path: () => "templates",
+    ready: (page) => page.locator("tbody tr").first().waitFor(),
+  },
+  {
+    name: "the palette",
+    path: () => "templates",
+    act: (page) => page.keyboard.press("Control+k"),
+    ready: (page) => page.getByRole("option").first().waitFor(),
+  },
+  {
+    name: "the keys",
+    path: () => "queue",
+    act: async (page) => {
+      await page.getByRole("rowheader").first().waitFor();
+      await page.keyboard.press("?");
+    },
+    ready: (page) => page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor(),
+  },
+];
+
+describe.each([
+  { theme: "light", width: 1280 },
+  { theme: "dark", width: 1280 },
+  { theme: "light", width: 390 },
+  { theme: "dark", width: 390 },
+] as const)("in the $theme theme at $width pixels", ({ theme, width }) => {
+  it("has no serious fault, no complaint of the browser, and nothing wider than the window", async () => {
+    const page = await world.visit("", {
+      colorScheme: theme,
+      viewport: { width, height: 844 },
+      reducedMotion: "reduce",
+    });
+    const faults: Record<string, string[]> = { "signing in": await findSeriousFaults(page) };
+    await world.signIn(page, apiKey);
+    for (const { name, path, act, ready } of places) {
+      await page.goto(world.server.url + path());
+      await act?.(page);
+      await ready(page);
+      const found = await findSeriousFaults(page);
+      const excess = (await page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+      )) as number;
+      faults[name] = excess > 0 ? [...found, `${excess} pixels too wide`] : found;
+    }
+    expect(
+      Object.fromEntries(Object.entries(faults).filter(([, each]) => each.length > 0)),
+    ).toEqual({});
+    expect(world.complaints).toEqual([]);
+  });
+});

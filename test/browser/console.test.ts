@@ -1,0 +1,193 @@
+import { describe, expect, it } from "vitest";
+import { apiKey } from "../api/harness.ts";
+import { populate } from "../api/populated.ts";
+import { useConsole } from "../support/console-pages.ts";
+import { patience } from "../support/patience.ts";
+
+const until = expect.poll;
+const hostile = `<img src=x onerror="alert(1)">`;
+let running: string;
+
+const world = useConsole(async (api) => {
+  await populate(api);
+  const { body } = await api.send("GET", "/v1/campaigns?status=running");
+  running = body.items[0].id;
+  await api.prisma.$executeRaw`UPDATE campaigns SET name = ${hostile} WHERE status = 'paused'`;
+});
+
+describe("signing in", () => {
+  it("refuses a wrong key, and keeps the address that was asked for", async () => {
+    const page = await world.visit("deliveries?status=failed");
+    await page.getByLabel("API key").fill("a-wrong-key-of-24-characters");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.getByText("This key or link is not valid").waitFor();
+    await world.signIn(page, apiKey);
+    await page.getByRole("heading", { name: "Deliveries" }).waitFor();
+    expect(new URL(page.url()).search).toBe("?status=failed");
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("takes the code of a link, which stays in no address and no storage", async () => {
+    const page = await world.visit(`campaigns#code=${apiKey}`);
+    await page.getByRole("heading", { name: "Campaigns" }).waitFor();
+    expect(page.url()).not.toContain(apiKey);
+    expect(
+      await page.evaluate(
+        "JSON.stringify([{...localStorage}, {...sessionStorage}, history.state])",
+      ),
+    ).not.toContain(apiKey);
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("asks again when the session ends, and keeps the page as it is", async () => {
+    const page = await world.open("deliveries");
+    const field = page.getByLabel("Filter by a type");
+    await field.fill("half a ty");
+    world.server.endSessions();
+    await page.getByRole("button", { name: "Newest first" }).click();
+    const dialog = page.getByRole("dialog", { name: "Your session has ended" });
+    await dialog.waitFor();
+    expect(await field.inputValue()).toBe("half a ty");
+    await page.keyboard.press("Escape");
+    expect(await dialog.isVisible()).toBe(true);
+    await world.signIn(page, apiKey);
+    await dialog.waitFor({ state: "detached" });
+    await page.locator("tbody tr").first().waitFor();
+    expect(await field.inputValue()).toBe("half a ty");
+  });
+
+  it("ends by signing out", async () => {
+    const page = await world.open("queue");
+    await page.getByRole("button", { name: "Signed in as Ada Admin" }).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await page.reload();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+});
+
+describe("the overview", () => {
+  it("shows the figures of the API, each a link to what it counts", async () => {
+    const page = await world.open();
+    const [templates, queues, health] = await Promise.all(
+      ["/v1/templates?archived=false", "/v1/queues", "/v1/health"].map(
+        async (path) => (await world.api.send("GET", path)).body,
+      ),
+    );
+    const { waiting, sending } = queues.total;
+    const card = (name: string) => page.getByRole("link", { name });
+    await until(() => card("Active templates").textContent(), patience).toContain(
+      String(templates.items.length),
+    );
+    await until(() => card("Running campaigns").textContent(), patience).toContain("2");
+    await until(() => card("Queue size").textContent(), patience).toContain(
+      String(waiting + sending),
+    );
+    await until(() => card("Delivery rate").textContent(), patience).toContain(
+      `${Math.round(health.indicators.deliveryRate.value * 1_000) / 10}%`,
+    );
+    for (const reason of health.reasons.slice(0, 1)) await page.getByText(reason).waitFor();
+    await page
+      .getByRole("img", { name: /A running one: 8 = 1 delivered/ })
+      .first()
+      .waitFor();
+    await page.getByText("The provider smtp-2 is not used").waitFor();
+    await card("Running campaigns").click();
+    await page.getByRole("heading", { name: "Campaigns" }).waitFor();
+    await until(() => page.locator("tbody tr").count(), patience).toBe(2);
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("shows names as text, whatever they contain", async () => {
+    const page = await world.open();
+    await page.getByText(hostile).first().waitFor();
+    expect(await page.locator("main img").count()).toBe(0);
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("says that the API fails, with the id of the request, and recovers", async () => {
+    const page = await world.open("campaigns");
+    await page.locator("tbody tr").first().waitFor();
+    world.server.faults.status = 503;
+    try {
+      await page.getByRole("link", { name: "Queue" }).click();
+      await page.getByText("The API could not answer").waitFor();
+      await page.getByText("The database cannot be reached.").waitFor();
+      await page.getByRole("button", { name: "Copy the request id" }).waitFor();
+    } finally {
+      world.server.faults.status = 0;
+    }
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("rowheader", { name: "Digest" }).waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+});
+
+describe("a campaign", () => {
+  it("adds up, links each count to its deliveries, and is paused and resumed", async () => {
+    const page = await world.open(`campaigns/${running}`);
+    await page.getByText("The statuses add up to the audience of 8.").waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByRole("button", { name: "Pause the campaign" }).click();
+    await page.getByText("The campaign is paused.").waitFor();
+    const { body } = await world.api.send("GET", `/v1/campaigns/${running}`);
+    expect(body.status).toBe("paused");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByRole("button", { name: "Resume the campaign" }).click();
+    await page.getByRole("button", { name: "Pause" }).waitFor();
+    await page.getByRole("row", { name: "Failed" }).getByRole("link").click();
+    await until(() => page.locator("tbody tr").count(), patience).toBe(1);
+    expect(new URL(page.url()).search).toBe(`?source=${running}&status=failed`);
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("is duplicated as a draft", async () => {
+    const page = await world.open(`campaigns/${running}`);
+    await page.getByRole("button", { name: "Duplicate" }).click();
+    await page.getByRole("heading", { name: "Copy of A running one" }).waitFor();
+    const { body } = await world.api.send("GET", `/v1/campaigns/${page.url().split("/").at(-1)}`);
+    expect(body).toMatchObject({ status: "draft", name: "Copy of A running one" });
+  });
+});
+
+describe("the palette", () => {
+  it("finds pages, ids and campaigns with the keyboard alone, and gives the focus back", async () => {
+    const page = await world.open();
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("que");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Queue", exact: true }).waitFor();
+    await page.keyboard.press("/");
+    await page.getByRole("combobox").fill(running);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "A running one" }).waitFor();
+    await page.keyboard.press("/");
+    await page.getByRole("combobox").fill("A scheduled");
+    await page
+      .getByRole("option", { name: /A scheduled one/ })
+      .first()
+      .click();
+    await page.getByRole("heading", { name: "A scheduled one" }).waitFor();
+    await page.getByRole("button", { name: "Search or go to" }).click();
+    await page.keyboard.press("Escape");
+    await until(() => page.evaluate("document.activeElement?.textContent"), patience).toContain(
+      "Search or go to",
+    );
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("does nothing with single keys in fields, nor once they are switched off", async () => {
+    const page = await world.open("deliveries");
+    await page.getByLabel("Filter by a type").pressSequentially("?gq/");
+    expect(await page.getByRole("dialog").count()).toBe(0);
+    await page.getByRole("button", { name: "Signed in as Ada Admin" }).click();
+    await page.getByRole("switch", { name: "Single-key shortcuts" }).uncheck();
+    await page.keyboard.press("Escape");
+    await page.locator("tbody tr").first().focus();
+    await page.keyboard.press("?");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").waitFor();
+    expect(await page.getByRole("dialog").count()).toBe(1);
+  });
+});
