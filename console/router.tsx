@@ -15,7 +15,7 @@ import { parseSearch, readId, stringifySearch } from "./shell/url.ts";
 // Everything that a screen shows can be read from its address: what it parses is all the state that it has.
 
 /** What every address may have: the time zone that is shown, and the delivery that the drawer shows. */
-export interface RootSearch {
+interface RootSearch {
   tz?: "utc" | undefined;
   /** The drawer explains this delivery. */
   why?: string | undefined;

@@ -5,7 +5,7 @@ import { useEffect, useSyncExternalStore } from "react";
  * Whether changes arrive by themselves. `delayed`: the stream cannot be opened, for example behind a proxy that buffers, so what is
  * shown is read again every few seconds.
  */
-export type Liveness = "connecting" | "live" | "delayed";
+type Liveness = "connecting" | "live" | "delayed";
 
 /** The queries that are out of date when something of a topic has changed, by the first part of their keys. */
 const affected: Record<string, readonly string[]> = {

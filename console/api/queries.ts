@@ -14,7 +14,7 @@ export type Campaign = AnswerOf<typeof api.v1.campaigns.$get>["items"][number];
 export type Health = AnswerOf<typeof api.v1.health.$get>;
 
 /** How many rows a page of the deliveries has. */
-export const deliveriesPerPage = 100;
+const deliveriesPerPage = 100;
 
 export const deliveriesQuery = (search: DeliverySearch) =>
   queryOptions({

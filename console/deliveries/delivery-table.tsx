@@ -99,7 +99,7 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
             <th role="columnheader" className={styles.attempts}>
               Attempts
             </th>
-            <th role="columnheader">
+            <th role="columnheader" className={styles.why}>
               <span className="hidden-text">Why</span>
             </th>
           </tr>

@@ -40,7 +40,7 @@ export const listCounts = (counts: Counts): [DeliveryStatus, number][] =>
   order.filter((status) => counts[status] > 0).map((status) => [status, counts[status]]);
 
 /** Describes the sum: 20 = 18 sent + 2 pending. */
-export function describeAccount(counts: Counts): string {
+function describeAccount(counts: Counts): string {
   const parts = listCounts(counts);
   const total = parts.reduce((sum, [, count]) => sum + count, 0);
   if (total === 0) return "0 deliveries";

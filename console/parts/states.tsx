@@ -115,7 +115,7 @@ export function Failed({
 }
 
 /** The words of a problem, with its request id to copy. */
-export function ProblemText({ error }: { error: unknown }) {
+function ProblemText({ error }: { error: unknown }) {
   if (!(error instanceof ApiProblem))
     return (
       <p>

@@ -3,7 +3,7 @@ import { capitalise, statusMeanings } from "../words/statuses.ts";
 import { Icon, type IconName } from "./icon.tsx";
 import styles from "./status-chip.module.css";
 
-export const statusIcons: Record<DeliveryStatus, IconName> = {
+const statusIcons: Record<DeliveryStatus, IconName> = {
   pending: "clock",
   sending: "arrow",
   sent: "check",

@@ -1,5 +1,5 @@
 /** Scores how well a name matches what was typed: 0 if it does not, and more the earlier and the closer the letters are. */
-export function scoreOf(name: string, typed: string): number {
+function scoreOf(name: string, typed: string): number {
   const [hay, needle] = [name.toLowerCase(), typed.trim().toLowerCase()];
   if (needle === "") return 1;
   const at = hay.indexOf(needle);

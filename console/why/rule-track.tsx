@@ -8,6 +8,7 @@ type Rule = Explanation["rules"][number];
 
 /** The rules in their order, as a track: those that left the decision to the next one, the one that decided, and those that were not asked. */
 export function RuleTrack({ rules, versions }: Pick<Explanation, "rules" | "versions">) {
+  const isHeldByNone = rules.every(({ outcome }) => outcome === "passed");
   return (
     <ol className={styles.track}>
       {rules.map((rule) => (
@@ -39,6 +40,14 @@ export function RuleTrack({ rules, versions }: Pick<Explanation, "rules" | "vers
           )}
         </li>
       ))}
+      {isHeldByNone && (
+        <li className={styles.rule} data-outcome="decided">
+          <span className={styles.mark} />
+          <p className={styles.name}>
+            No rule held it back <span className={styles.outcome}>Sent at once</span>
+          </p>
+        </li>
+      )}
     </ol>
   );
 }

@@ -52,7 +52,8 @@ export function useConsole(prepare: (api: Api) => Promise<void>) {
   async function signIn(page: Page, key: string): Promise<void> {
     await page.getByLabel("API key").fill(key);
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
-    await page.getByRole("navigation", { name: "Screens" }).waitFor({ state: "attached" });
+    // On narrow screens the rail is hidden, so it has no role there.
+    await page.locator("#rail").waitFor({ state: "attached" });
   }
 
   beforeAll(async () => {
