@@ -13,7 +13,6 @@ const affected: Record<string, readonly string[]> = {
   campaigns: ["campaigns", "campaign", "progress"],
   queues: ["queues"],
   health: ["health", "providers"],
-  templates: ["templates"],
 };
 
 const streamUrl = `/v1/stream?topics=${Object.keys(affected).join(",")}`;

@@ -16,10 +16,11 @@ export interface Session {
   keyId: string | null;
   expiresAt: string;
   idleExpiresAt: string;
-  features: Record<string, boolean> | string[];
+  features: string[];
   links: { temporalUi: string | null; docs: string | null };
   serverTime: string;
-  environment: { name: string; color: string | null };
+  /** The name is null if the installation has none. The colour is one of CSS. */
+  environment: { name: string | null; color: string };
 }
 
 /** The session; null if nobody has signed in. */

@@ -46,12 +46,10 @@ const isApple = /Mac|iPhone|iPad/.test(navigator.userAgent);
 
 function Environment() {
   const { environment } = useSession();
+  if (environment.name === null) return null;
   return (
     <span className={styles.environment} title="The environment that you are working on">
-      <span
-        className={styles.dot}
-        style={environment.color === null ? {} : { background: environment.color }}
-      />
+      <span className={styles.dot} style={{ background: environment.color }} />
       <span className="hidden-text">Environment: </span>
       {environment.name}
     </span>

@@ -64,7 +64,7 @@ export async function startConsoleServer(
     keyId: null,
     expiresAt: new Date(Date.now() + 604_800_000).toISOString(),
     idleExpiresAt: new Date(Date.now() + 43_200_000).toISOString(),
-    features: {},
+    features: [],
     links: { temporalUi: null, docs: "/docs" },
     serverTime: new Date().toISOString(),
     environment: { name: "Test", color: "#7a4fb5" },
@@ -93,7 +93,7 @@ export async function startConsoleServer(
     return streamSSE(c, async (stream) => {
       const send = (data: string) => void stream.writeSSE({ event: "changed", data });
       listeners.add(send);
-      await stream.writeSSE({ event: "hello", data: "{}" });
+      await stream.writeSSE({ event: "ready", data: "{}" });
       await new Promise<void>((resolve) => stream.onAbort(resolve));
       listeners.delete(send);
     });
