@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { useParams } from "@tanstack/react-router";
 import { campaignQuery, progressQuery } from "../api/queries.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
@@ -18,15 +18,8 @@ export function CampaignScreen() {
   const progress = useQuery(progressQuery(id));
   return (
     <Page
-      title={
-        <>
-          <Link to="/campaigns" className={styles.up}>
-            Campaigns
-          </Link>
-          <span className="muted"> / </span>
-          {campaign?.name ?? "…"}
-        </>
-      }
+      up={{ to: "/campaigns", name: "Campaigns" }}
+      title={campaign?.name ?? "…"}
       documentTitle="Campaign"
       actions={
         campaign && (

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { useParams } from "@tanstack/react-router";
 import { deliveryQuery, explanationQuery } from "../api/queries.ts";
 import { Page, Panel } from "../parts/page.tsx";
 import { shortenId } from "../parts/short-id.tsx";
@@ -17,15 +17,8 @@ export function DeliveryScreen() {
   const explanation = useQuery(explanationQuery(id));
   return (
     <Page
-      title={
-        <>
-          <Link to="/deliveries" className={styles.up}>
-            Deliveries
-          </Link>
-          <span className="muted"> / </span>
-          <span title={id}>{shortenId(id)}</span>
-        </>
-      }
+      up={{ to: "/deliveries", name: "Deliveries" }}
+      title={<span title={id}>{shortenId(id)}</span>}
       documentTitle="Delivery"
       actions={delivery.data && <DeliveryVerbs delivery={delivery.data} />}
     >

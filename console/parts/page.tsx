@@ -1,7 +1,10 @@
+import { Link } from "@tanstack/react-router";
 import { type ReactNode, useEffect } from "react";
 import styles from "./page.module.css";
 
 interface PageProps {
+  /** The list that the screen belongs to. */
+  up?: { to: "/deliveries" | "/campaigns"; name: string };
   title: ReactNode;
   /** The title of the document: never anything personal, because browsers keep it. */
   documentTitle: string;
@@ -11,14 +14,24 @@ interface PageProps {
 }
 
 /** The frame of a screen: its heading and its content. */
-export function Page({ title, documentTitle, actions, children }: PageProps) {
+export function Page({ up, title, documentTitle, actions, children }: PageProps) {
   useEffect(() => {
     document.title = `${documentTitle} · Tidings`;
   }, [documentTitle]);
   return (
     <>
       <div className={styles.heading}>
-        <h1>{title}</h1>
+        <h1>
+          {up && (
+            <>
+              <Link to={up.to} className={styles.up}>
+                {up.name}
+              </Link>
+              <span className="muted"> / </span>
+            </>
+          )}
+          {title}
+        </h1>
         {actions && <div className={styles.actions}>{actions}</div>}
       </div>
       {children}
