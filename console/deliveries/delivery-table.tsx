@@ -3,6 +3,7 @@
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Delivery } from "../api/queries.ts";
+import { includesRole, useSession } from "../api/session.ts";
 import { IconButton } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
@@ -31,6 +32,7 @@ const rowId = (id: string) => `row-${id}`;
 export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTableProps) {
   const navigate = useNavigate();
   const zone = useZone();
+  const { role } = useSession();
   const { why, peek } = useSearch({ from: "__root__" });
   const [active, setActive] = useState(why ?? peek ?? null);
   const place = rows.findIndex(({ row }) => row.id === active);
@@ -61,7 +63,10 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
     x: onActive(selection.toggle),
     "mod+a": selection.selectAll,
     ...Object.fromEntries(
-      verbs.map((verb) => [verbWords[verb].key, onActive((id) => onVerb(verb, id))]),
+      (includesRole(role, "sender") ? verbs : []).map((verb) => [
+        verbWords[verb].key,
+        onActive((id) => onVerb(verb, id)),
+      ]),
     ),
     ...(selection.ids.size > 0 && why === undefined && peek === undefined
       ? { Escape: selection.clear }

@@ -41,7 +41,11 @@ export function Dialog({ title, onClose, children, footer }: DialogProps) {
           <h2 id={id}>{title}</h2>
           <IconButton icon="close" label="Close" onClick={onClose} />
         </header>
-        <div className={styles.body}>{children}</div>
+        {/* It may have to be scrolled with the keyboard, and have nothing in it that takes the focus. */}
+        {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+        <div className={styles.body} tabIndex={0} role="group" aria-labelledby={id}>
+          {children}
+        </div>
         {footer && <footer className={styles.footer}>{footer}</footer>}
       </div>
     </dialog>

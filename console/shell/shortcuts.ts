@@ -23,9 +23,10 @@ function isTyping({ target }: KeyboardEvent): boolean {
 function onKeyDown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.altKey || event.isComposing) return;
   const isModified = event.ctrlKey || event.metaKey;
-  if (document.querySelector("dialog:modal") && !isModified) return;
-  if (isTyping(event) && !isModified) return;
+  if (document.querySelector("dialog:modal")) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  // In a field every other key belongs to the field, also Ctrl A.
+  if (isTyping(event) && !(isModified && key === "k")) return;
   const isSequence = event.timeStamp - first.at < sequenceMs && first.key !== "";
   const wanted = isModified ? [`mod+${key}`] : isSequence ? [`${first.key} ${key}`, key] : [key];
   if (!isModified && event.key.length === 1 && !areSingleKeysOn()) return;
@@ -40,7 +41,7 @@ function onKeyDown(event: KeyboardEvent): void {
     }
 }
 
-/** Gives keys a meaning as long as the component is shown. They mean nothing in fields, and behind a modal dialog. */
+/** Gives keys a meaning as long as the component is shown. They mean nothing behind a modal dialog, and in fields only `mod+k` does. */
 export function useShortcuts(shortcuts: Shortcuts): void {
   const latest = useRef(shortcuts);
   useEffect(() => {

@@ -188,6 +188,8 @@ describe("the deliveries", () => {
     expect(await button.getAttribute("aria-disabled")).toBe("true");
     expect(await button.getAttribute("title")).toContain("Needs the role sender");
     await button.click({ force: true });
+    await page.locator("tbody tr").first().focus();
+    await page.keyboard.press("c");
     expect(await page.getByRole("dialog").count()).toBe(1);
   });
 });

@@ -179,7 +179,11 @@ describe("the palette", () => {
 
   it("does nothing with single keys in fields, nor once they are switched off", async () => {
     const page = await world.open("deliveries");
-    await page.getByLabel("Filter by a type").pressSequentially("?gq/");
+    const field = page.getByLabel("Filter by a type");
+    await field.pressSequentially("?gq/");
+    await field.press("Control+a");
+    await field.pressSequentially("new");
+    expect(await field.inputValue()).toBe("new");
     expect(await page.getByRole("dialog").count()).toBe(0);
     await page.getByRole("button", { name: "Signed in as Ada Admin" }).click();
     await page.getByRole("switch", { name: "Single-key shortcuts" }).uncheck();
