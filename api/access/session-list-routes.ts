@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
-import { roles } from "../../domain/role.ts";
+import { type OperatorRole, operatorRoles } from "../../domain/role.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { filterBy, readPage } from "../http/page-reading.ts";
@@ -23,7 +23,7 @@ const listedSession = z
       description: "The name of the API key or of the operator",
       example: "Ada at work",
     }),
-    role: z.enum(roles).openapi({ example: "sender" }),
+    role: z.enum(operatorRoles).openapi({ example: "sender" }),
     createdAt: z.iso.datetime(),
     lastUsedAt: z.iso.datetime().openapi({
       description: "When the session was last used, to the minute",
@@ -137,6 +137,8 @@ function listedJson({ id, apiKey, operator, role, createdAt, lastUsedAt, expires
   return {
     id: publicId("session", id),
     ...owner,
+    // A key of another role cannot sign in.
+    role: owner.role as OperatorRole,
     createdAt: createdAt.toISOString(),
     lastUsedAt: lastUsedAt.toISOString(),
     expiresAt: expiresAt.toISOString(),

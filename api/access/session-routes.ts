@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
-import { roles } from "../../domain/role.ts";
+import { type OperatorRole, operatorRoles } from "../../domain/role.ts";
 import { scopes } from "../../domain/scope.ts";
 import { text } from "../../domain/text.ts";
 import { unauthorized } from "../http/auth.ts";
@@ -39,7 +39,7 @@ const session = z
       description: "The name of the API key or of the operator",
       example: "Ada at work",
     }),
-    role: z.enum(roles).openapi({ example: "sender" }),
+    role: z.enum(operatorRoles).openapi({ example: "sender" }),
     scopes: z.array(z.enum(scopes)).nullable().openapi({
       description:
         "The scopes that the session is limited to; null means everything its role may do",
@@ -140,7 +140,8 @@ export function sessionRoutes(services: Services) {
       id: publicId("session", id),
       actor: caller.id,
       name,
-      role: caller.role!,
+      // A key of another role cannot sign in.
+      role: caller.role as OperatorRole,
       scopes: caller.scopes && [...caller.scopes],
       keyId: parsePublicId("apiKey", caller.id) && caller.id,
       expiresAt: expiresAt.toISOString(),

@@ -1,40 +1,40 @@
 import { queryOptions } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
-import { consoleFetch } from "./client.ts";
-import { ApiProblem, readBody } from "./problem.ts";
+import type { AnswerOf } from "tidings/client";
+import { api, consoleFetch } from "./client.ts";
+import { answerOf, ApiProblem, readBody } from "./problem.ts";
 import { announceSignedIn } from "./signed-out.ts";
 
 /** Roles of people who use the console, from the one that may do least. */
-const roles = ["viewer", "sender", "admin"] as const;
-export type Role = (typeof roles)[number];
+const roles = ["viewer", "sender", "admin"] as const satisfies readonly Session["role"][];
+export type Role = Session["role"];
 
 /** Who has signed in, and where. */
-export interface Session {
-  actor: string;
-  name: string;
-  role: Role;
-  keyId: string | null;
-  expiresAt: string;
-  idleExpiresAt: string;
-  features: string[];
-  links: { temporalUi: string | null; docs: string | null };
-  serverTime: string;
-  /** The name is null if the installation has none. The colour is one of CSS. */
-  environment: { name: string | null; color: string };
-}
+export type Session = AnswerOf<typeof api.v1.session.$get>;
 
 /** The session; null if nobody has signed in. */
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
   queryFn: async ({ signal }): Promise<Session | null> => {
     try {
-      return (await readBody(await consoleFetch("/v1/session", { signal }))) as Session;
+      return await answerOf(api.v1.session.$get({}, { init: { signal } }));
     } catch (error) {
       if (error instanceof ApiProblem && error.status === 401) return null;
       throw error;
     }
   },
   staleTime: 60_000,
+});
+
+/** Where people sign in through the OpenID provider of the installation. */
+export const openIdUrl = "/v1/session/oidc";
+
+/** Whether the installation has an OpenID provider: only then its address leads elsewhere. */
+export const openIdQuery = queryOptions({
+  queryKey: ["openid"],
+  queryFn: async ({ signal }) =>
+    (await fetch(openIdUrl, { redirect: "manual", signal })).type === "opaqueredirect",
+  staleTime: Number.POSITIVE_INFINITY,
 });
 
 /** Signs in with an API key, or with the code of a link. Throws `ApiProblem` if it is refused. */

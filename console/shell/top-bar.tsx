@@ -49,7 +49,7 @@ function Environment() {
   if (environment.name === null) return null;
   return (
     <span className={styles.environment} title="The environment that you are working on">
-      <span className={styles.dot} style={{ background: environment.color }} />
+      <span className={styles.dot} data-color={environment.color} />
       <span className="hidden-text">Environment: </span>
       {environment.name}
     </span>

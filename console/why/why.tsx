@@ -81,6 +81,7 @@ const passedOverWords: Record<Route["passedOver"][number]["why"], string> = {
   no_address: "the recipient has no address",
   address_suppressed: "the address is suppressed",
   no_provider: "no provider offers it",
+  out_of_service: "it was out of service",
 };
 
 /** The stages of a route, and the channels that the delivery's stage passed over. */
@@ -105,9 +106,9 @@ function RouteTrack({ route }: { route: Route }) {
                   key={channel}
                   channel={channel}
                   isUsed={number === route.stage && channel === route.channel}
-                  why={
+                  passedOver={
                     number === route.stage
-                      ? route.passedOver.find((each) => each.channel === channel)?.why
+                      ? route.passedOver.find((each) => each.channel === channel)
                       : undefined
                   }
                 />
@@ -131,14 +132,14 @@ function channelsOf(route: Route, number: number): readonly Channel[] {
 function RouteChannel({
   channel,
   isUsed,
-  why,
+  passedOver,
 }: {
   channel: Channel;
   isUsed: boolean;
-  why: Route["passedOver"][number]["why"] | undefined;
+  passedOver: Route["passedOver"][number] | undefined;
 }) {
   return (
-    <li className={why ? styles.passed : undefined}>
+    <li className={passedOver ? styles.passed : undefined}>
       <Icon name={channel} />
       {channelWords[channel]}
       {isUsed && (
@@ -146,7 +147,17 @@ function RouteChannel({
           <Icon name="check" size={14} /> used
         </span>
       )}
-      {why && <span>passed over: {passedOverWords[why]}</span>}
+      {passedOver && (
+        <span>
+          passed over: {passedOverWords[passedOver.why]}
+          {passedOver.since !== null && (
+            <>
+              {" since "}
+              <Instant at={passedOver.since} />
+            </>
+          )}
+        </span>
+      )}
     </li>
   );
 }

@@ -195,7 +195,13 @@ export async function seed({ send }: Api, count: number): Promise<void> {
 /** A key as the API makes it: its id, its secret. */
 export async function makeKey(
   { send }: Api,
-  wanted: { role: Role; scopes?: Scope[]; requestsPerMinute?: number; expiresAt?: string },
+  wanted: {
+    role: Role;
+    name?: string;
+    scopes?: Scope[];
+    requestsPerMinute?: number;
+    expiresAt?: string;
+  },
 ): Promise<{ id: string; secret: string }> {
   const { status, body } = await send("POST", "/v1/api-keys", { name: "a test", ...wanted });
   if (status !== 201) throw new Error(JSON.stringify(body));

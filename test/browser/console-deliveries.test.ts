@@ -168,12 +168,11 @@ describe("the deliveries", () => {
     const source = await notify(world.api, ["u1", "u2"], "high");
     const page = await world.open("deliveries?priority=high");
     await until(() => rows(page).count(), patience).toBe(2);
-    await until(() => world.server.streams(), patience).toBeGreaterThan(0);
+    await page.getByText("Live", { exact: true }).waitFor();
     const [first] = (await world.api.send("GET", `/v1/deliveries?notification=${source}`)).body
       .items;
     await world.api.send("POST", `/v1/deliveries/${first.id}/cancel`);
     await notify(world.api, ["u3"], "high");
-    world.server.announce("deliveries", [first.id]);
     await page.getByRole("button", { name: "1 new. Show it" }).waitFor();
     expect(await rows(page).count()).toBe(2);
     await rows(page).first().getByText("Cancelled", { exact: true }).waitFor();

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { apiKey } from "../api/harness.ts";
 import { populate } from "../api/populated.ts";
 import { useConsole } from "../support/console-pages.ts";
 import { patience } from "../support/patience.ts";
@@ -21,21 +20,22 @@ describe("signing in", () => {
     await page.getByLabel("API key").fill("a-wrong-key-of-24-characters");
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await page.getByText("This key or link is not valid").waitFor();
-    await world.signIn(page, apiKey);
+    await world.signIn(page, world.adminKey);
     await page.getByRole("heading", { name: "Deliveries" }).waitFor();
     expect(new URL(page.url()).search).toBe("?status=failed");
     expect(world.complaints).toEqual([]);
   });
 
   it("takes the code of a link, which stays in no address and no storage", async () => {
-    const page = await world.visit(`campaigns#code=${apiKey}`);
+    const { code } = (await world.api.send("POST", "/v1/sign-in-codes")).body;
+    const page = await world.visit(`campaigns#code=${code}`);
     await page.getByRole("heading", { name: "Campaigns" }).waitFor();
-    expect(page.url()).not.toContain(apiKey);
+    expect(page.url()).not.toContain(code);
     expect(
       await page.evaluate(
         "JSON.stringify([{...localStorage}, {...sessionStorage}, history.state])",
       ),
-    ).not.toContain(apiKey);
+    ).not.toContain(code);
     expect(world.complaints).toEqual([]);
   });
 
@@ -43,14 +43,14 @@ describe("signing in", () => {
     const page = await world.open("deliveries");
     const field = page.getByLabel("Filter by a type");
     await field.fill("half a ty");
-    world.server.endSessions();
+    await world.endSession(page);
     await page.getByRole("button", { name: "Newest first" }).click();
     const dialog = page.getByRole("dialog", { name: "Your session has ended" });
     await dialog.waitFor();
     expect(await field.inputValue()).toBe("half a ty");
     await page.keyboard.press("Escape");
     expect(await dialog.isVisible()).toBe(true);
-    await world.signIn(page, apiKey);
+    await world.signIn(page, world.adminKey);
     await dialog.waitFor({ state: "detached" });
     await page.locator("tbody tr").first().waitFor();
     expect(await field.inputValue()).toBe("half a ty");
@@ -109,15 +109,23 @@ describe("the overview", () => {
   it("says that the API fails, with the id of the request, and recovers", async () => {
     const page = await world.open("campaigns");
     await page.locator("tbody tr").first().waitFor();
-    world.server.faults.status = 503;
-    try {
-      await page.getByRole("link", { name: "Queue" }).click();
-      await page.getByText("The API could not answer").waitFor();
-      await page.getByText("The database cannot be reached.").waitFor();
-      await page.getByRole("button", { name: "Copy the request id" }).waitFor();
-    } finally {
-      world.server.faults.status = 0;
-    }
+    await page.route("**/v1/queues*", (route) =>
+      route.fulfill({
+        status: 503,
+        contentType: "application/problem+json",
+        body: JSON.stringify({
+          type: "urn:tidings:problem:unavailable",
+          title: "Unavailable",
+          detail: "The database cannot be reached.",
+          requestId: "a-request",
+        }),
+      }),
+    );
+    await page.getByRole("link", { name: "Queue" }).click();
+    await page.getByText("The API could not answer").waitFor();
+    await page.getByText("The database cannot be reached.").waitFor();
+    await page.getByRole("button", { name: "Copy the request id" }).waitFor();
+    await page.unroute("**/v1/queues*");
     await page.getByRole("button", { name: "Try again" }).click();
     await page.getByRole("rowheader", { name: "Digest" }).waitFor();
     expect(world.complaints).toEqual([]);

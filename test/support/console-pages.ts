@@ -1,23 +1,30 @@
+import { join } from "node:path";
 import axe from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
-import { type Api, apiKey, makeKey, startApi } from "../api/harness.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { packageRoot } from "../../config/package-root.ts";
+import { type Api, makeKey, startApi } from "../api/harness.ts";
 import { launchBrowser } from "./browser.ts";
-import { startConsoleServer } from "./console-server.ts";
-import { waitMs } from "./patience.ts";
+import { listen } from "./listening.ts";
+import { patience, waitMs } from "./patience.ts";
 
-/** A browser and an API for all tests of a file, and before them the console with people of each role. */
+/** A browser, and an API that serves the built console, for all tests of a file, with people of two roles. */
 export function useConsole(prepare: (api: Api) => Promise<void>) {
   let browser: Browser;
+  let server: Awaited<ReturnType<typeof listen>>;
   let viewerKey: string;
   let open: Page[] = [];
   const world = {
     api: undefined as unknown as Api,
-    server: undefined as unknown as Awaited<ReturnType<typeof startConsoleServer>>,
+    /** The address of the console. */
+    url: "",
+    /** The secret of a key with the role admin, whose name is Ada Admin. */
+    adminKey: "",
     /** Errors of scripts, violations of the Content-Security-Policy, and requests to other hosts. */
     complaints: [] as string[],
     visit,
     signIn,
+    endSession,
     /** Opens a page of the console as a person of a role. */
     async open(
       path = "",
@@ -25,7 +32,7 @@ export function useConsole(prepare: (api: Api) => Promise<void>) {
     ): Promise<Page> {
       const { as = "admin", ...context } = options;
       const page = await visit(path, context);
-      await signIn(page, as === "admin" ? apiKey : viewerKey);
+      await signIn(page, as === "admin" ? world.adminKey : viewerKey);
       return page;
     },
   };
@@ -42,10 +49,10 @@ export function useConsole(prepare: (api: Api) => Promise<void>) {
     page.on("pageerror", (error) => world.complaints.push(error.message));
     page.on("request", (request) => {
       const { protocol, origin } = new URL(request.url());
-      if (protocol !== "data:" && origin !== new URL(world.server.url).origin)
+      if (protocol !== "data:" && origin !== new URL(world.url).origin)
         world.complaints.push(`a request to ${request.url()}`);
     });
-    await page.goto(world.server.url + path);
+    await page.goto(world.url + path);
     return page;
   }
 
@@ -56,14 +63,35 @@ export function useConsole(prepare: (api: Api) => Promise<void>) {
     await page.locator("#rail").waitFor({ state: "attached" });
   }
 
+  /** Ends the session of a page, as an admin does. */
+  async function endSession(page: Page): Promise<void> {
+    const read = async () => {
+      const headers = { "sec-fetch-site": "same-origin" };
+      return page.request.get(new URL("/v1/session", world.url).href, { headers });
+    };
+    const { id } = (await (await read()).json()) as { id: string };
+    await world.api.send("DELETE", `/v1/sessions/${id}`);
+    await expect.poll(async () => (await read()).status(), patience).toBe(401);
+  }
+
   beforeAll(async () => {
-    world.api = await startApi();
+    world.api = await startApi({
+      config: {
+        console: {
+          hosts: ["127.0.0.1"],
+          publicOrigin: "https://tidings.example.org",
+          folder: join(packageRoot, "dist/console"),
+          streams: 20,
+          temporalUrl: null,
+          environment: { name: "Test", color: "violet" },
+        },
+      },
+    });
     await prepare(world.api);
-    viewerKey = (await makeKey(world.api, { role: "viewer" })).secret;
-    world.server = await startConsoleServer(world.api, [
-      { name: "Ada Admin", role: "admin", key: apiKey },
-      { name: "Vera Viewer", role: "viewer", key: viewerKey },
-    ]);
+    world.adminKey = (await makeKey(world.api, { name: "Ada Admin", role: "admin" })).secret;
+    viewerKey = (await makeKey(world.api, { name: "Vera Viewer", role: "viewer" })).secret;
+    server = await listen(world.api.app.fetch);
+    world.url = `${server.url}/console/`;
     browser = await launchBrowser();
   });
   beforeEach(() => {
@@ -73,7 +101,7 @@ export function useConsole(prepare: (api: Api) => Promise<void>) {
   afterEach(() => Promise.all(open.map((page) => page.context().close())));
   afterAll(async () => {
     await browser?.close();
-    await world.server?.close();
+    await server?.close();
     await world.api?.stop();
   });
   return world;
