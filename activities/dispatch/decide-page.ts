@@ -118,8 +118,8 @@ export function decidePage(input: PageInput): PageDecisions {
         earlier?.outgoing?.items.push(item);
     }
     if (earlier) continue;
-    // A held message also takes a place: the messages after it get later ones.
-    before.set(recipientId, (before.get(recipientId) ?? 0) + 1);
+    // A held message also takes a place: the messages after it get later ones. Messages that no limit counts take none.
+    if (!isQuiet(delivery.channel)) before.set(recipientId, (before.get(recipientId) ?? 0) + 1);
     const outgoing =
       decision.kind === "send"
         ? {

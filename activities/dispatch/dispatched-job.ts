@@ -9,7 +9,7 @@ export interface JobOwner {
   /** A row of a message did not begin. */
   onDropped(id: string): void;
   /** A message has begun, or will not begin. */
-  onPassed(recipientId: string, hasBegun: boolean): void;
+  onPassed(message: Outgoing, hasBegun: boolean): void;
   /** A row that had begun has this outcome. */
   onItemEnded(outcome: SendOutcome): void;
   /** All rows of a message that had begun have ended. */
@@ -68,7 +68,7 @@ export class DispatchedJob implements SendJob {
     this.#left -= items;
     if (this.#left > 0) return;
     if (!this.#hasBegun) this.#endPassages();
-    this.#dispatch.onPassed(this.message.recipientId, this.#hasBegun);
+    this.#dispatch.onPassed(this.message, this.#hasBegun);
   }
 
   #endPassages(): void {

@@ -200,8 +200,7 @@ class Dispatch implements PageTaker, JobOwner {
   };
 
   submit(message: Outgoing, contentOf: SendJob["contentOf"], passage?: Passage): void {
-    const { recipientId } = message;
-    this.#ahead.set(recipientId, this.ahead(recipientId) + 1);
+    this.#countAhead(message, 1);
     const passages = [...this.#throttle.passages(), ...(passage ? [passage] : [])];
     this.#attendance.submit(new DispatchedJob(this, message, contentOf, passages));
   }
@@ -210,11 +209,17 @@ class Dispatch implements PageTaker, JobOwner {
     this.endRow(id, "dropped");
   }
 
-  onPassed(recipientId: string, hasBegun: boolean): void {
-    const ahead = this.ahead(recipientId) - 1;
+  onPassed(message: Outgoing, hasBegun: boolean): void {
+    this.#countAhead(message, -1);
+    if (hasBegun) this.#underWay++;
+  }
+
+  /** Counts a message that is on its way, unless no limit counts it. */
+  #countAhead({ recipientId, room }: Outgoing, change: 1 | -1): void {
+    if (room === null) return;
+    const ahead = this.ahead(recipientId) + change;
     if (ahead === 0) this.#ahead.delete(recipientId);
     else this.#ahead.set(recipientId, ahead);
-    if (hasBegun) this.#underWay++;
   }
 
   onAnswered(): void {

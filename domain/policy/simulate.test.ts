@@ -158,6 +158,19 @@ describe("simulate", () => {
     expect(of[2]!.waits[0]!.reason).toBe("recipient_limit");
   });
 
+  it("counts in-app messages towards no limit", () => {
+    const inApp = askedAtMinutes([0, 0], { channel: "in_app" });
+    const [email] = askedAtMinutes([0]);
+    const outcomes = simulated([...inApp, { ...email!, ...idsOf(2) }], {
+      statedPreferences: { maxPerHour: 1 },
+    });
+    expect(outcomes.map(({ outcome, at }) => [outcome, at])).toEqual([
+      ["sent", start],
+      ["sent", start],
+      ["sent", start],
+    ]);
+  });
+
   it("holds messages beyond the burst limit until the window has room", () => {
     const policy = {
       ...defaultPolicy,

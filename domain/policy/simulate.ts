@@ -3,6 +3,7 @@ import type { Reason } from "../delivery/reasons.ts";
 import { groupDueAt, joinGroup, noLoad } from "./batching.ts";
 import { decide } from "./decide.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
+import { isQuiet } from "./route.ts";
 import { isReleased } from "./rules.ts";
 import { buildDecisionInput, type DecisionContext } from "./decision-input.ts";
 import { findRoomAt, longestWindowMs } from "./limits.ts";
@@ -166,7 +167,7 @@ class SimulationRun {
       }
     }
     if (!decision) return null;
-    this.#ahead++;
+    if (!isQuiet(staying[0]!.request.channel)) this.#ahead++;
     if (decision.kind === "send") return { rows: staying, group: message.group, decision };
     if (decision.kind === "hold")
       for (const row of staying) this.#hold(row, decision.reason, decision.until);
@@ -221,20 +222,26 @@ class SimulationRun {
   /** Sends the message if the limits have room now, after the messages before it. Otherwise it is decided again. */
   #claim({ rows, group, decision }: OutgoingMessage): void {
     const now = this.#now;
-    if (!this.#hasRoom(decision)) return rows.forEach((row) => this.#requeue(row, now));
-    while (this.#granted.length > 0 && this.#granted[0]! <= now - longestWindowMs) {
-      this.#granted.shift();
-      this.#types.shift();
+    const { id, type, channel } = rows[0]!.request;
+    if (!isQuiet(channel)) {
+      if (!this.#hasRoom(decision)) return rows.forEach((row) => this.#requeue(row, now));
+      this.#grant(group?.kind === "digest" ? 0 : (type?.number ?? 0));
     }
-    const { id, type } = rows[0]!.request;
-    this.#granted.push(now);
-    this.#types.push(group?.kind === "digest" ? 0 : (type?.number ?? 0));
     for (const row of rows) {
       this.#end(row, "sent", null);
       row.outcome.message = id;
       this.#repeats.send(row);
     }
     if (group) this.#close(group);
+  }
+
+  #grant(typeNumber: number): void {
+    while (this.#granted.length > 0 && this.#granted[0]! <= this.#now - longestWindowMs) {
+      this.#granted.shift();
+      this.#types.shift();
+    }
+    this.#granted.push(this.#now);
+    this.#types.push(typeNumber);
   }
 
   #hasRoom({ limits, gapMs }: OutgoingMessage["decision"]): boolean {

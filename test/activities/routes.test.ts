@@ -146,6 +146,15 @@ describe("the stages that begin at once", () => {
     const { rows } = await database.pool.query("SELECT cardinality(granted) AS n FROM grant_logs");
     expect(rows).toEqual([{ n: 1 }]);
   });
+
+  it("wait for no in-app message that is sent before them, because limits do not count it", async () => {
+    const worker = createWorker();
+    const recipient = await createRecipient({ preferences: { maxPerHour: 1 } });
+    await accept(recipient, { stages: [{ via: ["in_app"] }] });
+    await accept(recipient, { stages: [{ via: ["email"] }] });
+    await worker.dispatch();
+    expect(worker.sentOn()).toEqual(["email", "in_app"]);
+  });
 });
 
 describe("fallback", () => {

@@ -340,6 +340,7 @@ describe("POST /v1/notifications/preview", () => {
         )
       ).rows;
     const before = await read();
+    const woken = api.woken.length;
     const foreseen = await preview("notifications", {
       recipients,
       content: { title: "Hello", body: "World" },
@@ -366,7 +367,7 @@ describe("POST /v1/notifications/preview", () => {
       routes: [{ origin: "request", recipients: 2 }],
     });
     expect(await read()).toEqual(before);
-    expect(api.woken).toEqual([]);
+    expect(api.woken.length).toBe(woken);
   });
 
   it("is about the time at which the notification would go out", async () => {

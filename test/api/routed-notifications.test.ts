@@ -182,7 +182,7 @@ describe("a campaign", () => {
     ).toEqual([
       ["u0", "primary", "in_app", "rule:even@1"],
       ["u0", "stage:1", "email", "rule:even@1"],
-      ["u1", "primary", "email", "default"],
+      ["u1", "primary", "email", null],
     ]);
     const { body: frozen } = await api.send("GET", `/v1/campaigns/${body.id}`);
     expect(frozen.audienceCount).toBe(2);
