@@ -123,7 +123,11 @@ async function live(
     for (const { work } of caches) work();
     await time.pass(stepsMs[step % stepsMs.length]!);
   }
-  await Promise.all(caches.map(({ cache }) => cache.close()));
+  let open = caches.length;
+  const closing = caches.map(({ cache }) => cache.close().finally(() => (open -= 1)));
+  // A request for slots that is under way is awaited.
+  while (open > 0) await time.pass(1);
+  await Promise.all(closing);
   return taken;
 }
 

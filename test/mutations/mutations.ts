@@ -210,7 +210,7 @@ export const mutations: readonly Mutation[] = [
     name: "cancel-unknown",
     rule: "A cancelled delivery that may have arrived ends as unknown.",
     file: "ledger/transitions.ts",
-    text: 'd.lease_token IS NOT NULL OR ${hadNoAnswer("d")} AS unknown',
+    text: 'd.lease_token IS NOT NULL OR ${mayHaveArrived("d")} AS unknown',
     replacement: "d.lease_token IS NOT NULL AS unknown",
     tests: ["test/ledger/transitions.test.ts"],
   },

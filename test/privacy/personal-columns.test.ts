@@ -16,11 +16,13 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     policy_versions: ["document"],
     api_keys: ["name"],
     campaigns: ["email", "route"],
+    breakers: ["configuration"],
     gates: ["key"],
     routes: ["document", "origin"],
   },
   "ids, names and addresses of callers and of what they changed, and codes": {
     addresses: ["disabled_reason", "kind", "service"],
+    archived_deliveries: ["leg"],
     api_keys: ["created_by", "prefix", "scopes"],
     attachments: ["created_by", "hash"],
     audit_entries: ["action", "actor", "address", "resource"],
