@@ -25,7 +25,7 @@ interface HandOverDeps {
   /** Whether this worker can send on a channel. */
   isOffered: (channel: Channel) => boolean;
   confirmations: Pick<Confirmations, "add">;
-  /** Returns true once no message may begin any more. */
+  /** Returns true once no other message may begin. */
   isDraining: () => boolean;
   /** Returns true while no message may begin without a confirmation. */
   isHeld: () => boolean;
@@ -97,7 +97,9 @@ export class HandOver {
   /** Whether the claimed message may begin. Its source was checked for a stop when it was claimed or last confirmed. */
   #mayBegin(queue: ChannelQueue, claimed: ClaimedMessage, retry: () => void): GateAnswer {
     const now = performance.now();
-    if (this.#deps.isDraining() || claimed.isRevoked || now >= claimed.deadlineMs) {
+    // A push message that some devices have goes on to the others while the worker stops.
+    const isLate = this.#deps.isDraining() && !claimed.hasBegun;
+    if (isLate || claimed.isRevoked || now >= claimed.deadlineMs) {
       claimed.isRevoked = true;
       return "closed";
     }

@@ -5,6 +5,7 @@ import type { Channel } from "../../activities/channels/channel.ts";
 import { createChannels } from "../../activities/channels/channels.ts";
 import { createInAppChannel } from "../../activities/channels/in-app/in-app.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
+import type { Sender } from "../../activities/dispatch/sender.ts";
 import { beginsWithinMs } from "../../domain/delivery/stops.ts";
 import type { Route } from "../../domain/policy/route.ts";
 import { createLedger } from "../../ledger/ledger.ts";
@@ -19,6 +20,7 @@ import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
 import { cancelDeliveries } from "../../ledger/transitions.ts";
 import { testLinks } from "../support/links.ts";
+import { patience } from "../support/patience.ts";
 
 /*
  * The faults of a channel through the whole of a dispatch: a push service that misbehaves, a mail server and an inbox that are real, and a route
@@ -46,9 +48,10 @@ async function dispatchOver(
   channels: readonly Channel[],
   at?: Date,
   ledger = createLedger(database.pool),
+  onStarted: (sender: Pick<Sender, "drain">) => void = () => {},
 ): Promise<void> {
   const { pool } = database;
-  const { dispatch } = createDispatcher({
+  const { dispatch, sender } = createDispatcher({
     pool,
     clock: createUncachedClock(pool),
     ledger,
@@ -60,6 +63,7 @@ async function dispatchOver(
     wake: async () => {},
     lingerMs: 0,
   });
+  onStarted(sender);
   await atLedgerTime(pool, at, () =>
     new MockActivityEnvironment().run(dispatch, { queue: mailbox }),
   );
@@ -252,6 +256,39 @@ it("a message to three devices is sent to all of them, although their connection
     },
   });
   expect(worker.service.asked().toSorted()).toEqual(devices.toSorted());
+  expect(await readRow()).toEqual(["push", "sent", null]);
+});
+
+it("a message that one device has goes on to the others, although the worker stops", async () => {
+  const { pool, seed } = database;
+  const worker = await startWorker();
+  let connections = 0;
+  let stop: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  const push = await pushChannel(pool, worker.service, {
+    http: pushClient(worker.service, 8, async () => {
+      if (connections++ > 0) await stopped;
+      return ["127.0.0.1"];
+    }),
+  });
+  cleanups.push(() => push.stop());
+  const [recipientId] = (await seed.recipients(1)) as [string];
+  const hosts = { phone: "fcm.googleapis.com", laptop: "web.push.apple.com" };
+  for (const [device, host] of Object.entries(hosts))
+    await registerDevice(pool, recipientId, worker.service.addDevice(device, host));
+  await acceptRouted(pool, { recipientId, route: { stages: [{ via: ["push"] }] }, versionId });
+  let draining: Promise<void> | undefined;
+  await dispatchOver([push.channel], undefined, undefined, (sender) => {
+    void expect
+      .poll(() => worker.service.asked().length, patience)
+      .toBe(1)
+      .finally(() => {
+        draining = sender.drain();
+        stop();
+      });
+  });
+  await draining;
+  expect(worker.service.asked().toSorted()).toEqual(["laptop", "phone"]);
   expect(await readRow()).toEqual(["push", "sent", null]);
 });
 
