@@ -1,33 +1,8 @@
 import { defineConfig } from "vitest/config";
-import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { patience, testMs } from "./test/support/patience.ts";
 
 // Two cores are the common case, and servers need theirs.
 const maxWorkers = 2;
-
-/** The files that take longest, mostly by waiting for processes: they begin first, so that none of them runs alone at the end. */
-const longest = [
-  "test/crash/crash",
-  "test/policy/stack",
-  "test/cli/start",
-  "test/observability/processes",
-  "test/cli/broken-files",
-  "test/activities/channels",
-  "test/docs/runbook",
-  "test/api/preview",
-  "test/api/properties",
-  "test/temporal/workflows",
-].map((name) => `${name}.test.ts`);
-
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rankOf = ({ moduleId }: TestSpecification) => {
-      const rank = longest.findIndex((name) => moduleId.endsWith(name));
-      return rank === -1 ? longest.length : rank;
-    };
-    return (await super.sort(files)).toSorted((one, other) => rankOf(one) - rankOf(other));
-  }
-}
 
 /** What every project has: vitest takes nothing of this from above its projects. */
 const common = {
@@ -45,7 +20,6 @@ const globalSetup = ["test/support/postgres.ts", "test/support/temporal.ts"];
 export default defineConfig({
   test: {
     maxWorkers,
-    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
