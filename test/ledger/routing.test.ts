@@ -370,3 +370,36 @@ describe("the rulebook", () => {
     expect((await read()).routingRules).toEqual([]);
   });
 });
+
+describe("the first channel of a stage", () => {
+  it("is the first one for which there is an address, or else the first one of all", async () => {
+    const orders = fc.shuffledSubarray([...routedChannels], { minLength: 1 });
+    const addresses = fc.record({
+      email: fc.option(fc.constant("ada@example.org")),
+      phone: fc.option(fc.constant("+14155550123")),
+      others: fc.subarray([...routedChannels]),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(orders, fc.constant("preferred" as const)),
+        addresses,
+        async (via, { email, phone, others }) => {
+          const { rows } = await database.pool.query<{ channel: string }>(
+            "SELECT first_channel($1, $2, $3, $4::text[]::channel[]) AS channel",
+            [JSON.stringify(via), email, phone, others],
+          );
+          const order: readonly string[] = via === "preferred" ? ["email", "push", "in_app"] : via;
+          const hasAddress = (channel: string) =>
+            channel === "in_app" ||
+            (channel === "email"
+              ? email !== null
+              : channel === "sms"
+                ? phone !== null
+                : (others as readonly string[]).includes(channel));
+          expect(rows[0]!.channel).toBe(order.find(hasAddress) ?? order[0]);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
