@@ -55,8 +55,8 @@ describe("/docs in a browser", () => {
     expect([...shown].sort()).toEqual(operationIds.sort());
 
     await page.locator(".btn.authorize").click();
-    // The other scheme is a recipient's token.
-    const byKey = page.locator(".auth-container", { hasText: "apiKey" });
+    // The other schemes are a recipient's token and the session of a browser.
+    const byKey = page.locator(".auth-container", { hasText: "apiKey (http" });
     await byKey.locator("input").fill(apiKey);
     await byKey.locator(".auth-btn-wrapper .authorize").click();
     await byKey.locator(".auth-btn-wrapper .btn-done").click();
