@@ -162,11 +162,20 @@ const divertStatement = defineStatement<
   gone AS MATERIALIZED (
     SELECT * FROM unnest(:leftIds::uuid[], :leftChannels::channel[], :leftSinceMs::bigint[]) WITH ORDINALITY AS g(id, channel, since_ms, place)
   ),
+  wanted AS MATERIALIZED (
+    SELECT * FROM unnest(:ids::uuid[], :readDueMs::bigint[], :from::channel[], :next::channel[]) AS m(id, read_ms, channel, next)
+  ),
+  -- Who has locked a delivery changes it. Waiting for them could end in a deadlock with a claim, which locks in another order.
+  free AS MATERIALIZED (
+    SELECT d.id FROM open_deliveries d JOIN wanted m USING (id)
+    WHERE d.channel = m.channel AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)
+    FOR UPDATE OF d SKIP LOCKED
+  ),
   diverted AS (
     UPDATE open_deliveries d SET channel = m.next, reason = '${"next_channel" satisfies Reason}', due_at = clock.now, forgiven_count = d.attempt_count, group_id = NULL,
       failed_channels = d.failed_channels || ARRAY(SELECT g.channel FROM gone AS g WHERE g.id = m.id ORDER BY g.place)
-    FROM unnest(:ids::uuid[], :readDueMs::bigint[], :from::channel[], :next::channel[]) AS m(id, read_ms, channel, next), clock
-    WHERE d.id = m.id AND d.channel = m.channel AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)
+    FROM wanted m, clock
+    WHERE d.id = m.id AND d.id IN (SELECT id FROM free) AND d.channel = m.channel AND d.lease_token IS NULL AND d.due_at = to_timestamp(m.read_ms / 1000.0)
     RETURNING d.id
   ),
   -- An operator's retry lets a delivery try the channel once more.
