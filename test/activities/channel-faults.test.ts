@@ -277,17 +277,17 @@ it("a message that one device has goes on to the others, although the worker sto
   for (const [device, host] of Object.entries(hosts))
     await registerDevice(pool, recipientId, worker.service.addDevice(device, host));
   await acceptRouted(pool, { recipientId, route: { stages: [{ via: ["push"] }] }, versionId });
-  let draining: Promise<void> | undefined;
+  const stopOnceAsked = async (sender: Pick<Sender, "drain">) => {
+    await expect.poll(() => worker.service.asked().length, patience).toBe(1);
+    const draining = sender.drain();
+    stop();
+    await draining;
+  };
+  let stopping: Promise<void> | undefined;
   await dispatchOver([push.channel], undefined, undefined, (sender) => {
-    void expect
-      .poll(() => worker.service.asked().length, patience)
-      .toBe(1)
-      .finally(() => {
-        draining = sender.drain();
-        stop();
-      });
+    stopping = stopOnceAsked(sender);
   });
-  await draining;
+  await stopping;
   expect(worker.service.asked().toSorted()).toEqual(["laptop", "phone"]);
   expect(await readRow()).toEqual(["push", "sent", null]);
 });
