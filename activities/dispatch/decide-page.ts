@@ -12,7 +12,7 @@ import { chooseChannel, isQuiet, isRepeatSafe } from "../../domain/policy/route.
 import { nextHoldCount } from "../../domain/delivery/hold-count.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { settleInterrupted } from "../../domain/delivery/settle.ts";
-import { type ChannelKnowledge, judgeStage } from "./judge-stage.ts";
+import { type ChannelKnowledge, judgeDueStage } from "./judge-stage.ts";
 import type { Item } from "./send-job.ts";
 import { interruptedAttempt } from "./settlement.ts";
 import {
@@ -91,7 +91,7 @@ export function decidePage(input: PageInput): PageDecisions {
     const earlier = messages.get(messageId);
     const ahead = earlier?.ahead ?? input.ahead(recipientId) + (before.get(recipientId) ?? 0);
     const facts = buildInput(item, ahead, input);
-    const judged = delivery.group === null ? judgeStage(item, facts.preferences, input) : null;
+    const judged = delivery.group === null ? judgeDueStage(item, facts.preferences, input) : null;
     const routed = judged && routeRow(item, judged, input);
     if (routed) {
       if ("settlement" in routed) result.settled.push(routed);
@@ -145,7 +145,7 @@ export function decidePage(input: PageInput): PageDecisions {
  */
 function routeRow(
   item: Item,
-  { order, judge }: NonNullable<ReturnType<typeof judgeStage>>,
+  { order, judge }: NonNullable<ReturnType<typeof judgeDueStage>>,
   input: PageInput,
 ): Decided | SettledDelivery | null {
   const { delivery } = item;

@@ -13,7 +13,7 @@ import type { Sources } from "../../ledger/sources.ts";
 import type { Channel as DispatchChannel } from "../channels/channel.ts";
 import type { Channels } from "../channels/channels.ts";
 import { settleInterruption } from "./decide-page.ts";
-import { type ChannelKnowledge, judgeStage } from "./judge-stage.ts";
+import { type ChannelKnowledge, judgeDueStage } from "./judge-stage.ts";
 import { loadItems, type PageDeps } from "./page.ts";
 import type { Item } from "./send-job.ts";
 
@@ -205,7 +205,7 @@ function findDiversion(item: Item, situation: Situation): Diversion | null {
   };
   if (!isOutTooLong(delivery.channel)) return null;
   const preferences = findPreferences(rulebook.policy, source.type, delivery.preferences);
-  const judged = judgeStage(item, preferences, situation);
+  const judged = judgeDueStage(item, preferences, situation);
   if (judged === null) return null;
   const usable = judged.order.filter((channel) => judged.judge(channel) === null);
   const next = usable.find((channel) => !isOutTooLong(channel));

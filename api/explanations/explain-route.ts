@@ -1,8 +1,7 @@
-import { createChannelJudge } from "../../domain/policy/judge-channel.ts";
+import { judgeStage } from "../../domain/policy/judge-channel.ts";
 import type { DecisionInput } from "../../domain/policy/decision.ts";
-import { chooseChannel, orderOfStage } from "../../domain/policy/route.ts";
+import { chooseChannel } from "../../domain/policy/route.ts";
 import { suppressionOn } from "../../domain/suppression.ts";
-import type { Channel } from "../../domain/channel.ts";
 import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
 import type { DeliveryStage } from "../../ledger/stages.ts";
 import type { Explanation } from "./answer.ts";
@@ -16,16 +15,15 @@ export function explainRoute(
   { type, preferences }: Pick<DecisionInput, "type" | "preferences">,
 ): Explanation["route"] {
   if (stage === null) return null;
-  const order = orderOfStage(stage.stage, preferences.channelOrder);
-  const judge = createChannelJudge({
-    order,
+  const { order, judge } = judgeStage({
+    route: stage.route,
+    stage: stage.stage,
     failed: row.failedChannels,
     priority: row.priority,
     type,
     preferences,
     recipient: person,
     content: row.content,
-    templates: Object.keys(stage.route.templates ?? {}) as Channel[],
     suppressionOf: (channel) => suppressionOn(channel, person),
     // Which channels workers offer is not known here: a channel without a provider counts as one that can be used.
     isOffered: () => true,

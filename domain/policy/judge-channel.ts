@@ -5,10 +5,10 @@ import type { ContentChannel } from "../templates/content-parts.ts";
 import type { TemplateContent } from "../templates/content.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { EffectivePreferences } from "./preferences.ts";
-import type { JudgeChannel } from "./route.ts";
+import { type JudgeChannel, orderOfStage, type ResolvedRoute, type Stage } from "./route.ts";
 
 /** What decides whether a message can be sent on a channel. */
-export interface ChannelFacts {
+interface ChannelFacts {
   /** The channels of the stage. */
   order: readonly Channel[];
   failed: readonly Channel[];
@@ -25,11 +25,27 @@ export interface ChannelFacts {
   isOffered: (channel: Channel) => boolean;
 }
 
+/** The channels of a stage of a route in the order in which they are tried, and why each of them cannot be used. */
+export function judgeStage({
+  route,
+  stage,
+  preferences,
+  ...facts
+}: Omit<ChannelFacts, "order" | "templates" | "preferences"> & {
+  route: ResolvedRoute;
+  stage: Stage;
+  preferences: EffectivePreferences;
+}): { order: readonly Channel[]; judge: JudgeChannel } {
+  const order = orderOfStage(stage, preferences.channelOrder);
+  const templates = Object.keys(route.templates ?? {}) as Channel[];
+  return { order, judge: createChannelJudge({ ...facts, order, templates, preferences }) };
+}
+
 /**
  * Judges the channels of a stage by the same facts as the policy. Derived content counts only where no channel of the stage has content
  * of its own: a template without content for push notifications is not meant for them if the stage can also send an email.
  */
-export function createChannelJudge(facts: ChannelFacts): JudgeChannel {
+function createChannelJudge(facts: ChannelFacts): JudgeChannel {
   const { failed, type, preferences, recipient, suppressionOf, isOffered } = facts;
   const isOwed = facts.priority === "critical" || (type?.mandatory ?? false);
   const hasOwn = (channel: Channel) =>

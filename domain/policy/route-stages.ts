@@ -3,17 +3,11 @@ import type { Priority } from "../priority.ts";
 import { type SuppressionReason, suppressionOn } from "../suppression.ts";
 import type { TemplateContent } from "../templates/content.ts";
 import { findPreferences } from "./decision-input.ts";
-import { createChannelJudge } from "./judge-channel.ts";
+import { judgeStage } from "./judge-channel.ts";
 import type { NotificationType } from "./notification-type.ts";
 import type { Policy } from "./policy.ts";
 import type { Preferences } from "./preferences.ts";
-import {
-  type ChosenChannel,
-  chooseChannel,
-  orderOfStage,
-  type ResolvedRoute,
-  type Stage,
-} from "./route.ts";
+import { type ChosenChannel, chooseChannel, type ResolvedRoute, type Stage } from "./route.ts";
 
 /** A stage of a message to a recipient, and the channel that it would use now. */
 export interface RoutedStage extends ChosenChannel {
@@ -52,16 +46,15 @@ export function routeStages({
 }: RoutedMessage): RoutedStage[] {
   const preferences = findPreferences(policy, type, recipient.preferences);
   return route.stages.map((stage, number) => {
-    const order = orderOfStage(stage, preferences.channelOrder);
-    const judge = createChannelJudge({
-      order,
+    const { order, judge } = judgeStage({
+      route,
+      stage,
       failed: [],
       priority,
       type,
       preferences,
       recipient,
       content,
-      templates: Object.keys(route.templates ?? {}) as Channel[],
       suppressionOf: (channel) => suppressionOn(channel, recipient),
       isOffered,
     });
