@@ -159,11 +159,11 @@ export function createFilterCompiler(alias: string, firstPlaceholder: number) {
     if ("zoneNotIn" in node) return ofZones("NOT IN", node.zoneNotIn);
     if ("reachableBy" in node) return hasAddress(node.reachableBy, alias, bind);
     if ("missed" in node)
-      return ofDelivery(node.missed, `d.status = 'failed' AND NOT ${mayHaveArrived("d")}`);
+      return ofDelivery(node.missed, `d.status = 'failed' AND NOT ${mayHaveBeenReceived("d")}`);
     const surely = "d.status IN ('sent', 'delivered')";
     return ofDelivery(
       node.received,
-      node.orUnknown ? `(${surely} OR ${mayHaveArrived("d")})` : surely,
+      node.orUnknown ? `(${surely} OR ${mayHaveBeenReceived("d")})` : surely,
     );
   };
 
@@ -186,7 +186,7 @@ export const hasAddress = (
  * Whether a delivery that is not known to be sent may have arrived: its outcome is unknown, or one of its attempts had no answer, whatever
  * the later attempts resulted in.
  */
-export const mayHaveArrived = (delivery: string) =>
+export const mayHaveBeenReceived = (delivery: string) =>
   `(${delivery}.status = 'unknown' OR ${delivery}.attempt_count > 0 AND EXISTS (SELECT FROM attempts AS a WHERE a.delivery_id = ${delivery}.id AND a.outcome = 'unknown'))`;
 
 const anyOf = <Item>(items: readonly Item[], condition: (item: Item) => string): string =>

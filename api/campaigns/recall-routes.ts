@@ -1,7 +1,7 @@
 import { readCampaignCounts } from "../../ledger/campaign-counts.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { z } from "@hono/zod-openapi";
-import { mayHaveArrived } from "../../ledger/audience-sql.ts";
+import { mayHaveBeenReceived } from "../../ledger/audience-sql.ts";
 import { applyAction, newCampaign } from "../../domain/campaign.ts";
 import { priorities } from "../../domain/priority.ts";
 import { text } from "../../domain/text.ts";
@@ -229,7 +229,7 @@ async function readAccount(
   });
   const [unanswered] = await client.$queryRawUnsafe<{ count: number }[]>(
     `SELECT count(*)::int AS count FROM deliveries d
-     WHERE d.campaign_id = $1::uuid AND d.leg = 'primary' AND d.status IN ('pending', 'failed', 'suppressed', 'cancelled') AND ${mayHaveArrived("d")}`,
+     WHERE d.campaign_id = $1::uuid AND d.leg = 'primary' AND d.status IN ('pending', 'failed', 'suppressed', 'cancelled') AND ${mayHaveBeenReceived("d")}`,
     row.id,
   );
   const notSent = counts.pending + counts.failed + counts.suppressed + counts.cancelled;
