@@ -273,7 +273,7 @@ describe("a change", () => {
     expect(opened.counts).toEqual({ unseen: 1, unread: 1 });
   });
 
-  it("that was made elsewhere is shown, and leaves the unread view only when it is shown anew", async () => {
+  it("that was made elsewhere is shown, and leaves the unread view only when it is shown again", async () => {
     server.setItems([scriptedItem(1), scriptedItem(2)]);
     const opened = open();
     await isLive(opened);

@@ -157,7 +157,7 @@ export class TidingsInbox extends HTMLElement {
     return { messages: chooseMessages(language, this.#messages), language, url: this.#url };
   }
 
-  /** Opens the inbox anew, or ends it, once for all that has changed in this turn. */
+  /** Opens the inbox again, or ends it, once for all that has changed in this turn. */
   #restart(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;

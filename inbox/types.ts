@@ -49,7 +49,7 @@ export interface InboxState {
   connection: "connecting" | "live" | "interrupted" | "unauthorized" | "paused" | "closed";
 }
 
-/** What a listener is told. */
+/** What a listener receives. */
 export interface InboxChange {
   /** The items that have just arrived, the newest first. Items that were loaded are not among them. */
   arrived: readonly InboxItem[];

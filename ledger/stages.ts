@@ -87,7 +87,7 @@ export function createStages(pool: Pick<Pool, "query">): Stages {
 
 const sentStatuses: readonly DeliveryStatus[] = ["sent", "delivered", "unknown"];
 
-/** A message that may have arrived counts as sent: nobody is to be told twice because of a doubt. */
+/** A message that may have arrived counts as sent: nobody gets it twice because of a doubt. */
 function toEarlierStage(row: EarlierRow, asOf: Date | undefined): EarlierStage {
   const { leg, status, dueAt, finishedAt, seenAt, readAt, actedAt } = row;
   const happened = (at: Date | null) => at !== null && (asOf === undefined || at <= asOf);

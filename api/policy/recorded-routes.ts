@@ -77,7 +77,7 @@ export async function readContentChannels(
 }
 
 /**
- * Chooses the routes of recorded messages anew, by the current routing rules and the types and the policy of each regime. A route of the
+ * Chooses the routes of recorded messages again, by the current routing rules and the types and the policy of each regime. A route of the
  * request is kept. Resolves with a function that returns null for a message of an erased recipient whose route depends on them.
  * @param describe the type and the priority of a message under a regime
  */

@@ -174,7 +174,7 @@ const simulate = defineRoute({
   description:
     "Runs the messages that were requested in a window twice, under the current policy and types and under the changed ones, and compares the results. Nothing is changed or sent. " +
     "Recipients and their preferences are as they are now, each starts with an empty log of sent messages, and every message is sent at the first attempt without a throttle or provider limit. " +
-    "Cancelled deliveries are left out. A message whose request has a route of its own keeps it; the route of each other message is chosen anew, by the routing rules of now and by the type and the policy. Its deliveries are those of the stages that begin at once.  A message that has the priority of its type gets the changed type’s priority.",
+    "Cancelled deliveries are left out. A message whose request has a route of its own keeps it; the route of each other message is chosen again, by the routing rules of now and by the type and the policy. Its deliveries are those of the stages that begin at once. A message that has the priority of its type gets the changed type’s priority.",
   request: { body: jsonContent(wanted) },
   responses: responses(
     200,

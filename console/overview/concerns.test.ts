@@ -12,7 +12,7 @@ const campaign = (pauseDetail: string | null) => ({
   pauseDetail,
 });
 
-it("is empty if nothing is wrong: waiting for a recipient’s wish is no concern", () => {
+it("is empty if nothing is wrong: waiting because of a preference is no concern", () => {
   expect(
     listConcerns({
       health: { waiting: { quiet_hours: 180, digest: 12 } },

@@ -18,7 +18,7 @@ interface Provider {
   breaker: { state: "closed" | "open" | "half_open"; reason: string | null };
 }
 
-/** Reasons to wait that point to a fault, and are not a wish of the recipient or a turn. */
+/** Reasons to wait that point to a fault, and are neither a preference of the recipient nor a turn. */
 const faultReasons: readonly Reason[] = ["provider_unavailable", "sender_refused", "retry"];
 
 /** Lists what needs attention, the worst first. */
