@@ -1,7 +1,7 @@
 import type { CampaignStatus } from "../../domain/campaign.ts";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
-import type { Campaign } from "../api/queries.ts";
+import type { Campaign } from "./queries.ts";
 import type { IconName } from "../parts/icon.tsx";
 
 /** What a person can do with a campaign. */

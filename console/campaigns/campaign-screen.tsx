@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { campaignQuery, progressQuery } from "../api/queries.ts";
+import { campaignQuery, progressQuery } from "./queries.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts, Page, Panel } from "../parts/page.tsx";

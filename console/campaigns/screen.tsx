@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { type Campaign, campaignsQuery } from "../api/queries.ts";
+import { type Campaign, campaignsQuery } from "./queries.ts";
 import { Button } from "../parts/button.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Page, Panel } from "../parts/page.tsx";

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { Channel } from "../../domain/channel.ts";
-import type { DeliveryDetails } from "../api/queries.ts";
+import type { DeliveryDetails } from "./queries.ts";
 import { Instant } from "../parts/instant.tsx";
 import { Facts } from "../parts/page.tsx";
 import { wordsOfReason } from "../words/reasons.ts";

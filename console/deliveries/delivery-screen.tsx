@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { deliveryQuery, explanationQuery } from "../api/queries.ts";
+import { deliveryQuery, explanationQuery } from "./queries.ts";
 import { Page, Panel } from "../parts/page.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { CopyButton, Failed, Loading } from "../parts/states.tsx";

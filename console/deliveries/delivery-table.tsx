@@ -2,7 +2,7 @@
 // oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import type { Delivery } from "../api/queries.ts";
+import type { Delivery } from "./queries.ts";
 import { includesRole, useSession } from "../api/session.ts";
 import { IconButton } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";

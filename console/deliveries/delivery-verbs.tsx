@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Button } from "../parts/button.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
-import type { Delivery } from "../api/queries.ts";
+import type { Delivery } from "./queries.ts";
 import { VerbDialog } from "./verb-dialog.tsx";
 import { type Verb, verbsFor, verbWords } from "./verbs.ts";
 import styles from "./delivery-verbs.module.css";

@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { deliveriesQuery } from "../api/queries.ts";
+import { deliveriesQuery } from "./queries.ts";
 import { Button } from "../parts/button.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";

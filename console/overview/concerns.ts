@@ -1,6 +1,7 @@
 import type { LinkProps } from "@tanstack/react-router";
 import { type Reason, reasonStatuses } from "../../domain/delivery/reasons.ts";
-import type { Campaign, Health } from "../api/queries.ts";
+import type { Campaign } from "../campaigns/queries.ts";
+import type { Health } from "../health/queries.ts";
 import { formatNoun } from "../words/numbers.ts";
 
 /** Something that a person should look at. */

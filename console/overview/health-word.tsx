@@ -1,6 +1,6 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
-import type { Health } from "../api/queries.ts";
+import type { Health } from "../health/queries.ts";
 import type { IconName } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { ProblemBanner } from "../parts/states.tsx";

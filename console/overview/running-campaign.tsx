@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type Campaign, progressQuery } from "../api/queries.ts";
+import { type Campaign, progressQuery } from "../campaigns/queries.ts";
 import { StackedBar } from "../parts/stacked-bar.tsx";
 import { formatCount, formatShare } from "../words/numbers.ts";
 import { formatDuration } from "../words/instants.ts";

@@ -1,13 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import {
-  campaignsQuery,
-  firstStepsQuery,
-  healthQuery,
-  providersQuery,
-  queuesQuery,
-  templatesQuery,
-} from "../api/queries.ts";
+import { campaignsQuery } from "../campaigns/queries.ts";
+import { healthQuery } from "../health/queries.ts";
+import { firstStepsQuery } from "./queries.ts";
+import { providersQuery } from "../providers/queries.ts";
+import { queuesQuery } from "../queue/queries.ts";
+import { templatesQuery } from "../templates/queries.ts";
 import { Page, Panel } from "../parts/page.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { formatCount, formatShare } from "../words/numbers.ts";

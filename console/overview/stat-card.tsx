@@ -1,6 +1,6 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { Link, type LinkProps } from "@tanstack/react-router";
-import type { Health } from "../api/queries.ts";
+import type { Health } from "../health/queries.ts";
 import { HealthChip } from "./health-word.tsx";
 import styles from "./stat-card.module.css";
 

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
-import { queuesQuery } from "../api/queries.ts";
+import { queuesQuery } from "./queries.ts";
 import type { DeliverySearch } from "../deliveries/search.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Page, Panel } from "../parts/page.tsx";

@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type NavigateOptions, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
-import { searchQuery } from "../api/queries.ts";
+import { searchQuery } from "./queries.ts";
 import { Icon, type IconName } from "../parts/icon.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { rank } from "./ranking.ts";

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { templatesQuery } from "../api/queries.ts";
+import { templatesQuery } from "./queries.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";

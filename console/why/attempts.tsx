@@ -1,4 +1,4 @@
-import type { DeliveryDetails } from "../api/queries.ts";
+import type { DeliveryDetails } from "../deliveries/queries.ts";
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { IconName } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";

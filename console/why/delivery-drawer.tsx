@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { deliveryQuery, explanationQuery } from "../api/queries.ts";
+import { deliveryQuery, explanationQuery } from "../deliveries/queries.ts";
 import { Drawer } from "../parts/drawer.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { CopyButton, Failed, Loading } from "../parts/states.tsx";

@@ -1,4 +1,4 @@
-import type { Explanation } from "../api/queries.ts";
+import type { Explanation } from "../deliveries/queries.ts";
 import { Icon } from "../parts/icon.tsx";
 import { toWords } from "../words/statuses.ts";
 import { Value } from "./value.tsx";

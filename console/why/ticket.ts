@@ -1,4 +1,4 @@
-import type { DeliveryDetails, Explanation } from "../api/queries.ts";
+import type { DeliveryDetails, Explanation } from "../deliveries/queries.ts";
 
 /** Writes an explanation as plain text, for a support ticket. All instants are in UTC. */
 export function describeForTicket(

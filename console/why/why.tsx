@@ -1,6 +1,6 @@
 import type { Channel } from "../../domain/channel.ts";
 import { Link } from "@tanstack/react-router";
-import type { DeliveryDetails, Explanation } from "../api/queries.ts";
+import type { DeliveryDetails, Explanation } from "../deliveries/queries.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts } from "../parts/page.tsx";
