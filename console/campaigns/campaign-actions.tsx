@@ -27,18 +27,18 @@ export function CampaignActions({ campaign }: { campaign: Campaign }) {
       applyVerb(verb, campaign.id, key),
     onSuccess: (_, { verb }) => {
       ask(null);
-      showToast(`The campaign ${campaignVerbs[verb].past}.`, campaignVerbs[verb].icon);
+      showToast(`The campaign ${campaignVerbs[verb].past}.`, { icon: campaignVerbs[verb].icon });
     },
     onSettled: () => client.invalidateQueries(),
   });
   const copy = useMutation({
     mutationFn: (key: string) => duplicate(campaign, key),
     onSuccess: (id) => {
-      showToast("The copy is a draft.", "duplicate");
+      showToast("The copy is a draft.", { icon: "duplicate" });
       void client.invalidateQueries({ queryKey: ["campaigns"] });
       void navigate({ to: "/campaigns/$id", params: { id } });
     },
-    onError: (error) => showToast(`It was not duplicated: ${error.message}`, "warning"),
+    onError: (error) => showToast(`It was not duplicated: ${error.message}`, { icon: "warning" }),
   });
   return (
     <>

@@ -1,9 +1,9 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type Campaign, campaignsQuery } from "./queries.ts";
-import { Button } from "../parts/button.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Page, Panel } from "../parts/page.tsx";
+import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, FilteredToNothing, Loading } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { formatCount } from "../words/numbers.ts";
@@ -60,26 +60,12 @@ export function CampaignsScreen() {
           <Loading what="the campaigns" rows={8} />
         )}
         {data && (data.nextCursor !== null || search.cursor !== undefined) && (
-          <footer className={styles.pages}>
-            <Button
-              disabled={search.cursor === undefined}
-              onClick={() =>
-                void navigate({ search: (before) => ({ ...before, cursor: undefined }) })
-              }
-            >
-              First page
-            </Button>
-            <Button
-              disabled={data.nextCursor === null}
-              onClick={() =>
-                void navigate({
-                  search: (before) => ({ ...before, cursor: data.nextCursor! }),
-                })
-              }
-            >
-              Older
-            </Button>
-          </footer>
+          <Pages
+            shown={data.items.length}
+            isFirst={search.cursor === undefined}
+            nextCursor={data.nextCursor}
+            onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
+          />
         )}
       </Panel>
     </Page>

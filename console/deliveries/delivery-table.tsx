@@ -1,12 +1,12 @@
 // On narrow screens the table is laid out as cards, and a table that is no table for the layout keeps its roles only if they are named.
 // oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
 import type { Delivery } from "./queries.ts";
 import { includesRole, useSession } from "../api/session.ts";
 import { IconButton } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { useRowKeys } from "../parts/row-keys.ts";
 import { ShortId, shortenId } from "../parts/short-id.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
@@ -26,16 +26,12 @@ interface DeliveryTableProps {
   onVerb: (verb: Verb, id: string) => void;
 }
 
-const rowId = (id: string) => `row-${id}`;
-
 /** The rows of the ledger. The keys j, k, Enter, w, o and x work on the row that has, or last had, the focus. */
 export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTableProps) {
   const navigate = useNavigate();
   const zone = useZone();
   const { role } = useSession();
   const { why, peek } = useSearch({ from: "__root__" });
-  const [active, setActive] = useState(why ?? peek ?? null);
-  const place = rows.findIndex(({ row }) => row.id === active);
 
   const show = (view: "why" | "peek", id: string) =>
     void navigate({
@@ -43,31 +39,27 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
       search: (before) => ({ ...before, why: undefined, peek: undefined, [view]: id }) as never,
       replace: why !== undefined || peek !== undefined,
     });
-  const move = (step: number) => {
-    const next = rows[place < 0 ? 0 : Math.min(Math.max(place + step, 0), rows.length - 1)]?.row.id;
-    if (next === undefined) return;
-    document.getElementById(rowId(next))?.focus();
-    setActive(next);
-    if (why !== undefined) show("why", next);
-    else if (peek !== undefined) show("peek", next);
-  };
-  const onActive = (act: (id: string) => void) => () => {
-    const id = rows[Math.max(place, 0)]?.row.id;
-    if (id !== undefined) act(id);
-  };
+  const { propsOf } = useRowKeys({
+    ids: rows.map(({ row }) => row.id),
+    initial: why ?? peek ?? null,
+    onMove: (id) => {
+      if (why !== undefined) show("why", id);
+      else if (peek !== undefined) show("peek", id);
+    },
+    keys: {
+      w: (id) => show("why", id),
+      o: (id) => void navigate({ to: "/deliveries/$id", params: { id } }),
+      x: selection.toggle,
+      ...Object.fromEntries(
+        (includesRole(role, "sender") ? verbs : []).map((verb) => [
+          verbWords[verb].key,
+          (id: string) => onVerb(verb, id),
+        ]),
+      ),
+    },
+  });
   useShortcuts({
-    j: () => move(1),
-    k: () => move(-1),
-    w: onActive((id) => show("why", id)),
-    o: onActive((id) => void navigate({ to: "/deliveries/$id", params: { id } })),
-    x: onActive(selection.toggle),
     "mod+a": selection.selectAll,
-    ...Object.fromEntries(
-      (includesRole(role, "sender") ? verbs : []).map((verb) => [
-        verbWords[verb].key,
-        onActive((id) => onVerb(verb, id)),
-      ]),
-    ),
     ...(selection.ids.size > 0 && why === undefined && peek === undefined
       ? { Escape: selection.clear }
       : {}),
@@ -110,15 +102,14 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
           </tr>
         </thead>
         <tbody role="rowgroup">
-          {rows.map(({ row, hasLeft }, index) => (
+          {rows.map(({ row, hasLeft }) => (
             <Row
               key={row.id}
               delivery={row}
               hasLeft={hasLeft}
               isSelected={selection.ids.has(row.id)}
               isShown={row.id === (why ?? peek)}
-              isInTabOrder={place < 0 ? index === 0 : index === place}
-              onFocus={() => setActive(row.id)}
+              rowProps={propsOf(row.id)}
               onSelect={(isRange) =>
                 isRange ? selection.extend(row.id) : selection.toggle(row.id)
               }
@@ -138,26 +129,24 @@ interface RowProps {
   isSelected: boolean;
   /** Whether the drawer shows it. */
   isShown: boolean;
-  isInTabOrder: boolean;
-  onFocus: () => void;
+  /** What makes it a row among which keys move. */
+  rowProps: ReturnType<ReturnType<typeof useRowKeys>["propsOf"]>;
   onSelect: (isRange: boolean) => void;
   onShow: (view: "why" | "peek") => void;
 }
 
 function Row(props: RowProps) {
-  const { delivery, hasLeft, isSelected, isShown, isInTabOrder } = props;
+  const { delivery, hasLeft, isSelected, isShown, rowProps } = props;
   const { id, status, recipient, source, type, channel, priority, reason, attemptCount } = delivery;
   const at = delivery.finishedAt ?? delivery.dueAt;
   return (
     <tr
       role="row"
-      id={rowId(id)}
-      tabIndex={isInTabOrder ? 0 : -1}
+      {...rowProps}
       className={styles.row}
       data-left={hasLeft}
       data-shown={isShown}
       aria-selected={isSelected}
-      onFocus={props.onFocus}
       onKeyDown={(event) => {
         if (event.target !== event.currentTarget) return;
         if (event.key === "Enter") props.onShow("peek");

@@ -3,8 +3,7 @@ import { channels } from "../../domain/channel.ts";
 import { reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { priorities } from "../../domain/priority.ts";
-import { Button } from "../parts/button.tsx";
-import { Icon } from "../parts/icon.tsx";
+import { Choice, ChosenFilter, Filters } from "../parts/filters.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { prefixOf } from "../shell/url.ts";
@@ -39,7 +38,7 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
     )
     .sort((a, b) => reasonWords[a].localeCompare(reasonWords[b]));
   return (
-    <div className={styles.bar} role="group" aria-label="Filters">
+    <Filters isAny={countFilters(search) > 0} onClear={() => onChange(order)}>
       <Choice
         ref={first}
         name="Status"
@@ -73,90 +72,16 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
       {(["type", "source", "recipient", "group", "queue", "from", "before"] as const).map(
         (name) =>
           filters[name] !== undefined && (
-            <button
+            <ChosenFilter
               key={name}
-              type="button"
-              className={styles.chosen}
-              title={`${filters[name]}: remove this filter`}
-              onClick={() => set({ [name]: undefined })}
-            >
-              <span className="muted">{toWords(name)}</span>
-              {prefixOf(filters[name]) ? shortenId(filters[name]) : filters[name]}
-              <Icon name="close" size={12} />
-              <span className="hidden-text">, remove this filter</span>
-            </button>
+              name={toWords(name)}
+              value={prefixOf(filters[name]) ? shortenId(filters[name]) : filters[name]}
+              title={filters[name]}
+              onRemove={() => set({ [name]: undefined })}
+            />
           ),
       )}
-      {countFilters(search) > 0 && (
-        <Button kind="quiet" onClick={() => onChange(order)}>
-          Clear
-        </Button>
-      )}
-    </div>
-  );
-}
-
-interface ChoiceProps<Value extends string> {
-  ref?: React.Ref<HTMLButtonElement>;
-  name: string;
-  values: readonly Value[];
-  words: (value: Value) => string;
-  chosen: readonly Value[];
-  onChange: (chosen: Value[]) => void;
-}
-
-/** A button that opens a list of values to choose from. */
-function Choice<Value extends string>({
-  ref,
-  name,
-  values,
-  words,
-  chosen,
-  onChange,
-}: ChoiceProps<Value>) {
-  const id = useId();
-  const label =
-    chosen.length === 0
-      ? name
-      : `${name}: ${chosen.length <= 2 ? chosen.map(words).join(", ") : chosen.length}`;
-  const box = useRef<HTMLDivElement>(null);
-  return (
-    <span className={styles.choice}>
-      <button
-        ref={ref}
-        type="button"
-        className={styles.button}
-        data-chosen={chosen.length > 0}
-        popoverTarget={id}
-        onClick={({ currentTarget }) => {
-          // The list opens below its button; pages scroll, so the place is measured.
-          const { left, bottom } = currentTarget.getBoundingClientRect();
-          box.current!.style.left = `${Math.min(left, innerWidth - 264)}px`;
-          box.current!.style.top = `${bottom + 4}px`;
-        }}
-      >
-        {label}
-        <Icon name="down" size={12} />
-      </button>
-      <div ref={box} id={id} popover="auto" className={styles.list} role="group" aria-label={name}>
-        {values.map((value) => (
-          <label key={value}>
-            <input
-              type="checkbox"
-              checked={chosen.includes(value)}
-              onChange={({ target }) =>
-                onChange(
-                  target.checked
-                    ? values.filter((each) => each === value || chosen.includes(each))
-                    : chosen.filter((each) => each !== value),
-                )
-              }
-            />
-            {words(value)}
-          </label>
-        ))}
-      </div>
-    </span>
+    </Filters>
   );
 }
 

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { deliveriesQuery } from "./queries.ts";
 import { Button } from "../parts/button.tsx";
 import { Page, Panel } from "../parts/page.tsx";
+import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
 import { formatCount } from "../words/numbers.ts";
 import { DeliveryTable } from "./delivery-table.tsx";
@@ -70,21 +71,13 @@ export function DeliveriesScreen() {
                   : "This was the last page."}
               </Empty>
             )}
-            <footer className={styles.pages}>
-              <Button icon="left" disabled={isFirst} onClick={() => turnTo(undefined)}>
-                First page
-              </Button>
-              <span className="muted figures">
-                {formatCount(data.items.length)} shown
-                {data.nextCursor === null ? (isFirst ? ", that is all" : ", the end") : ""}
-              </span>
-              <Button
-                disabled={data.nextCursor === null}
-                onClick={() => turnTo(data.nextCursor ?? undefined)}
-              >
-                {search.order === "oldest" ? "Newer" : "Older"}
-              </Button>
-            </footer>
+            <Pages
+              shown={data.items.length}
+              isFirst={isFirst}
+              nextCursor={data.nextCursor}
+              next={search.order === "oldest" ? "Newer" : "Older"}
+              onTurn={turnTo}
+            />
           </>
         ) : error ? (
           <Failed what="the deliveries" error={error} retry={retry} />

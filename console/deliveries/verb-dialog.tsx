@@ -1,7 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useId, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { Button } from "../parts/button.tsx";
+import { useConfirmNumber } from "../parts/confirm-number.tsx";
 import { Dialog } from "../parts/dialog.tsx";
+import { Check } from "../parts/form.tsx";
 import { Loading, ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { formatCount, formatNoun } from "../words/numbers.ts";
@@ -11,9 +13,6 @@ import styles from "./verb-dialog.module.css";
 
 /** What a verb is applied to: these deliveries, or all that match the filters. */
 export type Target = { ids: string[] } | { where: DeliverySearch };
-
-/** From how many deliveries on their number has to be typed. */
-const typedFrom = 1_000;
 
 interface VerbDialogProps {
   verb: Verb;
@@ -29,10 +28,8 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
   const [countedAt] = useState(() => new Date().toISOString());
   const selected = "ids" in target ? target : { where: target.where, countedAt };
   const [includesUnknown, setIncludesUnknown] = useState(false);
-  const [typed, setTyped] = useState("");
   const [changed, setChanged] = useState(0);
   const stopped = useRef(false);
-  const field = useId();
   const client = useQueryClient();
 
   const count = useQuery({
@@ -69,7 +66,7 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
     },
   });
   const matched = count.data;
-  const isTyped = matched === undefined || matched < typedFrom || typed === String(matched);
+  const confirmation = useConfirmNumber(matched);
   const named = "ids" in target ? target.ids.length : null;
   return (
     <Dialog
@@ -95,7 +92,7 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
           <Button
             kind={verb === "cancel" ? "danger" : "primary"}
             needs="sender"
-            disabled={!matched || !isTyped || change.isPending}
+            disabled={!matched || !confirmation.isConfirmed || change.isPending}
             onClick={() => change.mutate()}
           >
             {change.isPending
@@ -117,34 +114,16 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
         </p>
       )}
       {verb === "retry" && (
-        <label className={styles.check}>
-          <input
-            type="checkbox"
-            checked={includesUnknown}
-            disabled={change.isPending}
-            onChange={({ target: box }) => setIncludesUnknown(box.checked)}
-          />
-          <span>
-            Also those whose outcome is unknown
-            <span className="muted">
-              {" "}
-              – they may have arrived, so recipients may get them twice
-            </span>
-          </span>
-        </label>
+        <Check
+          checked={includesUnknown}
+          disabled={change.isPending}
+          onChange={({ target: box }) => setIncludesUnknown(box.checked)}
+        >
+          Also those whose outcome is unknown
+          <span className="muted"> – they may have arrived, so recipients may get them twice</span>
+        </Check>
       )}
-      {matched !== undefined && matched >= typedFrom && (
-        <label className={styles.typed} htmlFor={field}>
-          Type {matched} to confirm
-          <input
-            id={field}
-            inputMode="numeric"
-            autoComplete="off"
-            value={typed}
-            onChange={({ target: input }) => setTyped(input.value)}
-          />
-        </label>
-      )}
+      {confirmation.field}
       {change.error && <ProblemBanner error={change.error} />}
     </Dialog>
   );

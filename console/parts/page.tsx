@@ -1,10 +1,10 @@
-import { Link } from "@tanstack/react-router";
+import { Link, type LinkProps } from "@tanstack/react-router";
 import { type ReactNode, useEffect } from "react";
 import styles from "./page.module.css";
 
 interface PageProps {
   /** The list that the screen belongs to. */
-  up?: { to: "/deliveries" | "/campaigns"; name: string };
+  up?: { to: NonNullable<LinkProps["to"]>; name: string };
   title: ReactNode;
   /** The title of the document: never anything personal, because browsers keep it. */
   documentTitle: string;

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import { useShortcuts } from "../shell/shortcuts.ts";
 import { Icon, type IconName } from "./icon.tsx";
 import styles from "./toast.module.css";
 
@@ -6,6 +7,7 @@ interface Toast {
   id: number;
   icon: IconName;
   text: string;
+  undo?: (() => void) | undefined;
 }
 
 const shownMs = 8_000;
@@ -18,12 +20,20 @@ function set(next: readonly Toast[]): void {
   for (const listener of listeners) listener();
 }
 
-/** Shows a short message about something that has just been done. It disappears after some seconds. */
-export function showToast(text: string, icon: IconName = "check"): void {
+const remove = (id: number) => set(toasts.filter((toast) => toast.id !== id));
+
+/**
+ * Shows a short message about something that has just been done. It disappears after some seconds.
+ * @param options `undo` does the inverse of what was done, by a button and the key `z`. Give it only where a true inverse exists.
+ */
+export function showToast(
+  text: string,
+  { icon = "check", undo }: { icon?: IconName; undo?: () => void } = {},
+): void {
   lastId += 1;
-  const toast = { id: lastId, icon, text };
+  const toast = { id: lastId, icon, text, undo };
   set([...toasts, toast]);
-  setTimeout(() => set(toasts.filter(({ id }) => id !== toast.id)), shownMs);
+  setTimeout(() => remove(toast.id), shownMs);
 }
 
 /** The region in which messages appear. It is always there, so that screen readers notice what is added. */
@@ -35,11 +45,22 @@ export function Toasts() {
     },
     () => toasts,
   );
+  const undo = (toast: Toast) => {
+    remove(toast.id);
+    toast.undo?.();
+  };
+  const last = shown.findLast((toast) => toast.undo !== undefined);
+  useShortcuts(last ? { z: () => undo(last) } : {});
   return (
     <div className={styles.region} role="status" aria-live="polite">
-      {shown.map(({ id, icon, text }) => (
-        <p key={id} className={styles.toast}>
-          <Icon name={icon} /> {text}
+      {shown.map((toast) => (
+        <p key={toast.id} className={styles.toast}>
+          <Icon name={toast.icon} /> {toast.text}
+          {toast.undo && (
+            <button type="button" title="Undo (z)" onClick={() => undo(toast)}>
+              Undo
+            </button>
+          )}
         </p>
       ))}
     </div>

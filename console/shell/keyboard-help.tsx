@@ -9,6 +9,7 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
       ["Ctrl K or ⌘ K or /", "Search, or go to a page or an id"],
       ["?", "Show this list"],
       ["Esc", "Close what lies over the page"],
+      ["z", "Undo what was just done, while the message offers it"],
       ...screens.map(({ name, key }) => [`g ${key}`, `Go to ${name}`] as const),
     ],
   ],

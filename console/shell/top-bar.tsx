@@ -132,7 +132,9 @@ function Me({ onKeys, onSignedOut }: { onKeys: () => void; onSignedOut: () => vo
       await navigate({ to: "/" });
       onSignedOut();
     } catch {
-      showToast("You are still signed in: the API did not end the session.", "warning");
+      showToast("You are still signed in: the API did not end the session.", {
+        icon: "warning",
+      });
     }
   };
   return (

@@ -1,0 +1,33 @@
+import { Button } from "./button.tsx";
+import { formatCount } from "../words/numbers.ts";
+import styles from "./pages.module.css";
+
+interface PagesProps {
+  /** How many rows the page has. */
+  shown: number;
+  isFirst: boolean;
+  /** The cursor of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** What the next page has, such as older rows. */
+  next?: string;
+  /** Shows the page of a cursor; the first one if it is undefined. */
+  onTurn: (cursor: string | undefined) => void;
+}
+
+/** The end of a list: how many rows are shown, whether these are all, and the way to other pages. */
+export function Pages({ shown, isFirst, nextCursor, next = "Older", onTurn }: PagesProps) {
+  return (
+    <footer className={styles.pages}>
+      <Button icon="left" disabled={isFirst} onClick={() => onTurn(undefined)}>
+        First page
+      </Button>
+      <span className="muted figures">
+        {formatCount(shown)} shown
+        {nextCursor === null ? (isFirst ? ", that is all" : ", the end") : ""}
+      </span>
+      <Button disabled={nextCursor === null} onClick={() => onTurn(nextCursor ?? undefined)}>
+        {next}
+      </Button>
+    </footer>
+  );
+}
