@@ -1,5 +1,6 @@
 import { getPath } from "hono/utils/url";
 import { memoryShare } from "../config/memory.ts";
+import { poll } from "../lib/polling.ts";
 import { readConsoleFiles } from "./console-pages/files.ts";
 import { consolePathOf, consoleRoutes } from "./console-pages/routes.ts";
 import { authenticate, requireRight, type Scheme } from "./http/auth.ts";
@@ -25,10 +26,14 @@ type FindRoutes = (path: string) => readonly TableRow[];
 /** The whole HTTP API as a fetch handler: `createApp(deps).fetch`. */
 export function createApp(deps: ApiDeps): ApiRouter {
   const services = createServices(deps);
-  const { logger, metrics, config, readLedger } = services;
+  const { logger, metrics, config, readLedger, alerts } = services;
   addLedgerMetrics(metrics.registry, readLedger, memoryShare);
   metrics.setLimits(config);
 
+  if (config.alerts.everyMs !== null) {
+    const looking = poll(() => alerts.look(), config.alerts.everyMs);
+    services.hub.whenClosed(() => looking.stop());
+  }
   const files = readConsoleFiles(config.console.folder);
   const app = createRouter({ getPath: (request) => consolePathOf(getPath(request)) });
   const findRoutes = createRouteFinder(app);

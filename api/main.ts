@@ -33,6 +33,7 @@ import { createWakes } from "./wakes.ts";
 /** A wake that takes longer is abandoned: the relay finds the rows that it was for. */
 const wakeDeadlineMs = 5_000;
 const probeDeadlineMs = 1_000;
+const lookForAlertsMs = 15_000;
 /** How long requests in progress may take to finish once the process has been asked to stop. */
 const drainMs = 20_000;
 /** Connections that wait to be accepted while the process is busy. Further clients have to try again, which takes seconds. */
@@ -179,6 +180,7 @@ const app = createApp({
         color: configuration.CONSOLE_COLOR,
       },
     },
+    alerts: { recipients: configuration.ALERT_RECIPIENTS, everyMs: lookForAlertsMs },
     openId: openIdSettings(),
     trustedProxies: configuration.API_TRUSTED_PROXIES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,

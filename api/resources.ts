@@ -5,6 +5,7 @@ import { openIdRoutes } from "./access/openid-routes.ts";
 import { sessionListRoutes } from "./access/session-list-routes.ts";
 import { sessionRoutes } from "./access/session-routes.ts";
 import { actionRoutes } from "./actions/routes.ts";
+import { alertRoutes } from "./alerts/routes.ts";
 import { attachmentRoutes } from "./attachments/routes.ts";
 import { myAddressRoutes } from "./addresses/my-routes.ts";
 import { addressRoutes } from "./addresses/routes.ts";
@@ -74,6 +75,7 @@ export const resources = {
     gateRoutes,
     systemHealthRoutes,
     sealingRoutes,
+    alertRoutes,
   ],
   recipients: [
     recipientImportRoutes,

@@ -4,6 +4,7 @@ import { createRoutes, type Routes } from "../ledger/routes.ts";
 import { type Execute, executeOn } from "../ledger/sql.ts";
 import { createTokens, type Tokens } from "../domain/tokens.ts";
 import { createTurns, type InTurn } from "../lib/turns.ts";
+import { AlertWatch } from "./alerts/watch.ts";
 import { InboxStreams } from "./inbox/streams.ts";
 import { LiveStreams } from "./live/streams.ts";
 import { OpenIdProvider } from "./access/openid-provider.ts";
@@ -49,6 +50,8 @@ export interface Services extends ApiDeps {
   inboxStreams: InboxStreams;
   /** The open streams of consoles. */
   liveStreams: LiveStreams;
+  /** Looks for what operators should know of. */
+  alerts: AlertWatch;
   /** Makes requests to accept with the same Idempotency-Key take turns. */
   keyTurns: InTurn;
 }
@@ -64,7 +67,7 @@ export function createServices(deps: ApiDeps): Services {
   const readPolicySnapshot = createRulebookReader(pool);
   const readLedger = createLedgerReader({ pool, readRulebook: readPolicySnapshot });
   // The look-ups of accepting have connections of their own, so that callers who read a lot do not keep them waiting.
-  return {
+  const services = {
     ...deps,
     metrics,
     keyring: createKeyring({ pool: lookupPool, clock, bootstrapKey: config.apiKey }),
@@ -104,6 +107,7 @@ export function createServices(deps: ApiDeps): Services {
     }),
     keyTurns: createTurns(),
   };
+  return Object.assign(services, { alerts: new AlertWatch(services) });
 }
 
 /** The way to the OpenID provider. Its keys may be longer than the answers of others. */

@@ -144,6 +144,7 @@ function createWorld(
         environment: { name: null, color: "grey" },
       },
       openId: null,
+      alerts: { recipients: [], everyMs: null },
       inboxStreams: 1,
       vapidPublicKey: null,
       endpoints: { pushServices: [], privateSubnets: [], ports: [] },

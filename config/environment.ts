@@ -56,6 +56,23 @@ const mailFromDomains = z
   })
   .prefault("");
 
+/** The schema of external ids in a list. */
+const externalIds = z
+  .string()
+  .transform((text) => text.split(/\s+/).filter(Boolean))
+  .refine((ids) => ids.length <= 100, "must name at most 100 recipients")
+  .prefault("");
+
+/** The schema of addresses in a list. */
+const mailboxes = z
+  .string()
+  .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+  .refine(
+    (addresses) => addresses.every((address) => parseMailbox(address) !== null),
+    "must be addresses separated by spaces",
+  )
+  .prefault("");
+
 /** The schema of host names in a list, in the form of a Host header without a port. */
 const hosts = z
   .string()
@@ -421,6 +438,12 @@ export const variables = {
   MAIL_FROM: mailFrom.describe(
     "The default sender. Its domain is also the domain of every Message-ID.",
   ),
+  ALERT_RECIPIENTS: externalIds.describe(
+    "External ids of the recipients who get [alerts](alerts.md), separated by spaces. Tidings notifies them as it notifies everybody: by the channels that they have addresses for.",
+  ),
+  ALERT_EMAILS: mailboxes.describe(
+    "Addresses, separated by spaces, to which a worker mails directly that the database does not answer or accepts no writes, because nothing can be sent through the ledger then.",
+  ),
   MAIL_FROM_DOMAINS: mailFromDomains.describe(
     "Domains, separated by spaces, from which templates, notification types and campaigns may send besides the domain of `MAIL_FROM`.",
   ),
@@ -586,6 +609,7 @@ export const apiVariables = [
   "HTTP_ALLOW_PORTS",
   "MAIL_FROM",
   "MAIL_FROM_DOMAINS",
+  "ALERT_RECIPIENTS",
   "TZDIR",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -612,6 +636,7 @@ export const workerVariables = [
   "SMTP_URL",
   "PROVIDERS",
   "MAIL_FROM",
+  "ALERT_EMAILS",
   "SEND_DEADLINE_MS",
   "ANSWER_DEADLINE_MS",
   "RETRY_BASE_MS",

@@ -26,6 +26,7 @@ export const idPrefixes = {
   address: "adr",
   session: "ses",
   operator: "opr",
+  alert: "alr",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

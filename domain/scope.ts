@@ -61,6 +61,7 @@ const resources: Record<string, string> = {
   sessions: "sessions",
   "sign-in-codes": "sessions",
   stream: "operations",
+  alerts: "operations",
   audit: "audit",
 };
 

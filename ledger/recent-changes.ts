@@ -13,6 +13,7 @@ export interface RecentChanges {
   /** The newest deliveries that have ended or have been added, with their sources and queues. */
   deliveries: { id: string; ended: boolean; campaignId: string | null; queue: string }[];
   campaigns: { id: string; version: number }[];
+  alerts: { id: string; changedAt: string }[];
   /** A number that grows with every change of open deliveries, up to ten seconds later. */
   updates: string;
 }
@@ -28,6 +29,7 @@ const recentStatement = defineStatement<{ since: Date; sinceId: string }, Recent
    SELECT ledger_now() AS at,
      (SELECT coalesce(json_agg(recent), '[]') FROM recent) AS deliveries,
      (SELECT coalesce(json_agg(json_build_object('id', id, 'version', version)), '[]') FROM campaigns WHERE updated_at > :since::timestamptz) AS campaigns,
+     (SELECT coalesce(json_agg(json_build_object('id', id, 'changedAt', changed_at)), '[]') FROM alerts WHERE changed_at > :since::timestamptz) AS alerts,
      (pg_stat_get_tuples_updated('open_deliveries'::regclass) + pg_stat_get_tuples_deleted('open_deliveries'::regclass))::text AS updates`,
   "recent-changes",
 );

@@ -42,12 +42,14 @@ import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { Attention } from "./attention.ts";
 import { watchClock } from "./clock-watch.ts";
+import { watchLedger } from "./ledger-watch.ts";
 import { createWorkerApp, listen } from "./http.ts";
 import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics, type Traffic, traffics } from "./metrics.ts";
 import { createQueueListener } from "../ledger/queue-listener.ts";
 import { executeOn } from "../ledger/sql.ts";
 import { createPool } from "../ledger/worker-pool.ts";
+import { createWriteProbe } from "../ledger/write-probe.ts";
 import { ensureDigests, ensureMaintenance } from "./schedules.ts";
 import { followTimeZoneChanges } from "./time-zone-changes.ts";
 import {
@@ -282,6 +284,14 @@ async function main(): Promise<void> {
     logger,
   });
   const clockWatch = watchClock({ clock, logger });
+  const ledgerWatch = watchLedger({
+    probeWrites: createWriteProbe(pool),
+    providers: providers.smtp,
+    from: environment.MAIL_FROM,
+    to: environment.ALERT_EMAILS,
+    consoleUrl: `${environment.PUBLIC_URL}/console`,
+    logger,
+  });
   const drain = () => {
     stoppingSince = performance.now();
     logger.info("draining");
@@ -301,6 +311,7 @@ async function main(): Promise<void> {
   // A change of clocks that is under way ends with the pool, and the next worker continues it.
   void timeZones.stop();
   clockWatch.stop();
+  ledgerWatch.stop();
   // A server that has not answered by then loses its connection. The messages that it was handed are found again when their leases run out.
   await withTimeout(
     Math.max(0, stoppingSince + shutdownForceMs - performance.now()),

@@ -5,6 +5,7 @@ import { notFound } from "./problem.ts";
 /** The nouns for resources whose ids occur in paths, as messages name them. */
 const nouns = {
   address: "address",
+  alert: "alert",
   apiKey: "API key",
   attachment: "attachment",
   campaign: "campaign",

@@ -53,6 +53,7 @@ interface ApiConfig {
   /** The time between two heartbeats of a stream, in milliseconds: 25 seconds by default for an inbox, 15 for the console. */
   heartbeatMs?: number;
   console: ConsoleConfig;
+  alerts: AlertConfig;
   /** The OpenID provider through which people sign in to the console; null if there is none. */
   openId: OpenIdSettings | null;
   /** The bootstrap key, of the role `admin`. */
@@ -95,6 +96,14 @@ export interface OpenIdSettings {
   roles: readonly { group: string; role: OperatorRole }[];
   /** The address of the callback route. */
   redirectUri: string;
+}
+
+/** How operators get to know of what they should act on (api/alerts/watch.ts). */
+export interface AlertConfig {
+  /** The external ids of the recipients who are notified. */
+  recipients: readonly string[];
+  /** How often the system is looked at, in milliseconds; null if this process leaves that to others. */
+  everyMs: number | null;
 }
 
 export interface ConsoleConfig extends ConsolePlace {

@@ -2,13 +2,13 @@ import { publicId } from "../../domain/ids.ts";
 import { readRecentChanges, type RecentChanges } from "../../ledger/recent-changes.ts";
 import type { Execute } from "../../ledger/sql.ts";
 
-export const topics = ["campaigns", "deliveries", "queues", "health"] as const;
+export const topics = ["campaigns", "deliveries", "queues", "health", "alerts"] as const;
 export type Topic = (typeof topics)[number];
 
 /** A hint that something of a topic has changed. */
 export interface ChangeHint {
   topic: Topic;
-  /** Ids of campaigns or deliveries, or names of queues. Others may have changed too: see `more`. */
+  /** Ids of campaigns, deliveries or alerts, or names of queues. Others may have changed too: see `more`. */
   ids: string[];
   /** Whether something has changed that `ids` does not name. */
   more: boolean;
@@ -25,7 +25,7 @@ type Reading = Omit<RecentChanges, "updates"> & { updates: string | null };
  */
 export class ChangeFeed {
   readonly #execute: Execute;
-  #last: Reading = { at: new Date(0), deliveries: [], campaigns: [], updates: null };
+  #last: Reading = { at: new Date(0), deliveries: [], campaigns: [], alerts: [], updates: null };
 
   constructor(execute: Execute) {
     this.#execute = execute;
@@ -33,7 +33,7 @@ export class ChangeFeed {
 
   /** Sets the ledger's time from which on changes are found. */
   begin(at: Date): void {
-    this.#last = { at, deliveries: [], campaigns: [], updates: null };
+    this.#last = { at, deliveries: [], campaigns: [], alerts: [], updates: null };
   }
 
   async read(): Promise<ChangeHint[]> {
@@ -55,6 +55,8 @@ function hintsOf(read: RecentChanges, last: Reading): ChangeHint[] {
   ];
   // Claims and retries are counted only, and what was found above is counted a little later.
   const others = last.updates !== null && read.updates !== last.updates;
+  const seen = new Set(last.alerts.map(({ id, changedAt }) => `${id} ${changedAt}`));
+  const alerts = read.alerts.filter(({ id, changedAt }) => !seen.has(`${id} ${changedAt}`));
   const hints = [
     hintOf(
       "campaigns",
@@ -70,6 +72,11 @@ function hintsOf(read: RecentChanges, last: Reading): ChangeHint[] {
       "queues",
       fresh.map(({ queue }) => queue),
       others,
+    ),
+    hintOf(
+      "alerts",
+      alerts.map(({ id }) => publicId("alert", id)),
+      false,
     ),
   ];
   return hints.filter(({ ids, more }) => ids.length > 0 || more);

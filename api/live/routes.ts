@@ -13,6 +13,7 @@ const scopeOfTopic: Record<Topic, Scope> = {
   deliveries: "deliveries:read",
   queues: "operations:read",
   health: "operations:read",
+  alerts: "operations:read",
 };
 
 const open = defineRoute({

@@ -8,6 +8,7 @@ import { answerWith, readKeyedRequest } from "../http/idempotency.ts";
 import type { FieldError } from "../http/problem.ts";
 import type { Services } from "../services.ts";
 import { acceptNotification } from "./accept.ts";
+import type { AcceptTogether } from "./accept-together.ts";
 import { createAcceptWhole, type Parts } from "./accept-whole.ts";
 import type { acceptedNotification } from "./schemas.ts";
 
@@ -18,22 +19,15 @@ export async function acceptInRequest(
   notification: NewNotification,
   { test }: { test: boolean },
 ) {
-  const { wakes, clock } = services;
+  const { wakes } = services;
   const requestId = c.get("requestId");
   const caller = c.get("caller");
   const { parts, errors } = await readParts(services, notification, caller.id);
   const { queues, ...answer } = await acceptNotification(
-    {
-      accept: parts === null ? services.acceptTogether : createAcceptWhole(c, services, parts),
-      inTurn: services.keyTurns,
-      admission: services.admission,
-      versions: services.templateVersions,
-      contents: services.inlineContents,
-      types: services.notificationTypes,
-      routes: services.routes,
-      execute: services.lookUp,
-      now: clock(),
-    },
+    acceptanceOf(
+      services,
+      parts === null ? services.acceptTogether : createAcceptWhole(c, services, parts),
+    ),
     parts !== null && parts.attachmentIds.length + parts.copies.length > 0
       ? { ...notification, batchable: false }
       : notification,
@@ -43,6 +37,22 @@ export async function acceptInRequest(
   for (const queue of queues) wakes.queue(queue, { requestId });
   return answerWith<z.output<typeof acceptedNotification>, 202>(c, answer);
 }
+
+/** What accepting a notification needs, with the way in which it is written. */
+export const acceptanceOf = (
+  services: Omit<Services, "alerts">,
+  accept: AcceptTogether,
+): Parameters<typeof acceptNotification>[0] => ({
+  accept,
+  inTurn: services.keyTurns,
+  admission: services.admission,
+  versions: services.templateVersions,
+  contents: services.inlineContents,
+  types: services.notificationTypes,
+  routes: services.routes,
+  execute: services.lookUp,
+  now: services.clock(),
+});
 
 /** Reads what a notification writes besides itself and its deliveries, which is null for most, and stores its new attachments. */
 async function readParts(

@@ -13,6 +13,7 @@ const affected: Record<string, readonly string[]> = {
   campaigns: ["campaigns", "campaign", "progress"],
   queues: ["queues"],
   health: ["health", "providers"],
+  alerts: ["alerts"],
 };
 
 const streamUrl = `/v1/stream?topics=${Object.keys(affected).join(",")}`;

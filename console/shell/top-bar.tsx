@@ -1,5 +1,6 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useId, useState } from "react";
+import { Bell } from "../alerts/bell.tsx";
 import { useLiveness } from "../api/live.ts";
 import { signOut, useSession } from "../api/session.ts";
 import { Button, IconButton } from "../parts/button.tsx";
@@ -33,6 +34,7 @@ export function TopBar({ onSearch, onKeys, onSignedOut }: TopBarProps) {
       <Environment />
       <LiveDot />
       <ZoneSwitch />
+      <Bell />
       <ThemeButton />
       <span className={styles.keys}>
         <IconButton icon="keyboard" label="Keyboard shortcuts (?)" onClick={onKeys} />

@@ -92,6 +92,7 @@ export async function startApi({
         temporalUrl: null,
         environment: { name: null, color: "grey" },
       },
+      alerts: { recipients: [], everyMs: null },
       openId: null,
       vapidPublicKey: null,
       endpoints: { pushServices: [], privateSubnets: [], ports: [] },
