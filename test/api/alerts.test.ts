@@ -164,9 +164,13 @@ describe("what is alerted", () => {
   });
 
   it("is a backlog beyond the policy’s threshold", async () => {
-    const { body: policy } = await api.send("GET", "/v1/policy");
-    const backlog = { fair: 1, poor: 2 };
-    await api.send("PATCH", "/v1/policy", { health: { backlog } });
+    const limitBacklog = async (warning: number, critical: number) => {
+      const etag = (await api.send("GET", "/v1/policy")).headers.get("etag")!;
+      const patch = { health: { backlog: { warning, critical } } };
+      const { status } = await api.send("PATCH", "/v1/policy", patch, { "if-match": etag });
+      expect(status).toBe(200);
+    };
+    await limitBacklog(1, 2);
     const ids = ["u0", "u1", "u2"];
     const sent = await api.send("POST", "/v1/notifications", {
       recipients: ids,
@@ -175,7 +179,7 @@ describe("what is alerted", () => {
     });
     expect(sent.status).toBe(202);
     expect(await awaitAlert()).toMatchObject({ kind: "backlog", subject: "", path: "/queue" });
-    await api.send("PATCH", "/v1/policy", { health: { backlog: policy.health.backlog } });
+    await limitBacklog(100, 500);
   });
 });
 
