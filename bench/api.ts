@@ -110,7 +110,7 @@ export async function benchApi({
 
 type Call = (method: "GET" | "POST", path: string, body?: unknown) => Promise<unknown>;
 
-function caller({ urls, apiKey }: Pick<TemporaryStack, "urls" | "apiKey">): Call {
+export function caller({ urls, apiKey }: Pick<TemporaryStack, "urls" | "apiKey">): Call {
   return async (method, path, body) => {
     const response = await fetch(new URL(path, urls.api), {
       method,

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { benchApi } from "./api.ts";
 import { benchCampaign, type CampaignBench } from "./campaign.ts";
 import { benchChannels, type ChannelsBench } from "./channels.ts";
+import { benchConsole, type ConsoleBench } from "./console.ts";
 import { benchLatency, type LatencyBench } from "./latency.ts";
 import { benchMailbox } from "./mailbox.ts";
 import { type Attack, attacks, benchOverload } from "./overload.ts";
@@ -12,6 +13,7 @@ import {
   printApi,
   printCampaign,
   printChannels,
+  printConsole,
   printLatency,
   printMailbox,
   printOverload,
@@ -64,6 +66,29 @@ program
     });
     printCampaign(result, details);
     failOver(result.discrepancies);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("console")
+  .description("the console in Chromium, on a ledger that is full")
+  .option("--deliveries <number>", "how many", wholeNumber(1, 10_000_000), 1_000_000)
+  .option("--scroll-seconds <number>", "how long to scroll", wholeNumber(1, 3_600), 60)
+  .option(
+    "--watch-seconds <number>",
+    "how long browsers watch a campaign",
+    wholeNumber(1, 3_600),
+    30,
+  )
+  .option("--no-journeys", "do not run the journeys of npm run test:browser")
+  .option("--json", "end with one line of JSON")
+  .action(async ({ json, ...options }: Options<ConsoleBench>) => {
+    const { details, ...result } = await benchConsole({
+      ...options,
+      environment: process.env,
+      say,
+    });
+    printConsole(result, details);
     if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 

@@ -5,6 +5,7 @@ import type { DatabaseWork } from "./database-work.ts";
 import type { CampaignDetails, CampaignResult } from "./campaign.ts";
 import type { ChannelsDetails, ChannelsResult } from "./channels.ts";
 import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
+import type { ConsoleDetails, ConsoleResult } from "./console.ts";
 import type { LatencyDetails, LatencyResult } from "./latency.ts";
 import { percentile } from "./percentile.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
@@ -50,6 +51,24 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["duplicated", result.duplicated],
       ["messages about which ledger and sink differ", result.discrepancies ?? "not known"],
     ])}\n`,
+  );
+}
+
+export function printConsole(result: ConsoleResult, { faults, statements }: ConsoleDetails): void {
+  process.stdout.write(
+    `\nThe console, with ${result.deliveries.toLocaleString("en-US")} deliveries\n${table([
+      ["first load, KB after gzip (at most 150)", result.firstLoadKb],
+      ["overview shown, ms (at most 2,000)", result.overviewMs],
+      ["change of screen, p95, ms (at most 300)", result.routeChangeP95Ms],
+      ["longest task while scrolling, ms (at most 100)", result.longTaskMs],
+      ["elements of the page (at most 2,500)", result.domNodes],
+      ["growth of the heap, MB (at most 30)", result.heapGrowthMb],
+      ["screens", result.routes],
+      ["serious faults of accessibility (0)", result.axeSerious],
+      ["journeys passed", result.journeys ?? "not run"],
+      ["statements: one browser, ten browsers", statements.join(", ")],
+      ["  ten to one (at most 1.2)", result.statementsOfTenBrowsers],
+    ])}\n${faults.map((fault) => `${fault}\n`).join("")}`,
   );
 }
 
