@@ -64,12 +64,6 @@ async function addWork(call: Call, campaign: string): Promise<Shown> {
   const { items: people } = await call("GET", "/v1/recipients?limit=40");
   const ids = people.map(({ id }) => id);
   const recipient = ids[3]!;
-  for (const [key, name, more] of [
-    ["task.deadline", "Task deadlines", { batchable: true, priority: "high" }],
-    ["report.weekly", "Weekly report", { digestable: true }],
-    ["security.alert", "Security alerts", { mandatory: true, priority: "critical" }],
-  ] as const)
-    await call("POST", "/v1/notification-types", { key, name, ...more });
   for (const [key, name, filter] of [
     ["free-plan", "On the free plan", { attribute: "plan", equals: "free" }],
     ["pro-plan", "On the pro plan", { attribute: "plan", equals: "pro" }],
