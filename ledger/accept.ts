@@ -5,6 +5,7 @@ import type { NotificationAction } from "../domain/notification.ts";
 import type { Priority } from "../domain/priority.ts";
 import { firstStages } from "./first-stages.ts";
 import { dueSoon, isBacklog, isScheduled, ownQueue } from "./conditions.ts";
+import { changesOfCreated, countChanges } from "./delivery-counts.ts";
 import { type KeyState, keyStateSql } from "./idempotency-key.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
@@ -110,7 +111,7 @@ const insertDeliveries = `
   FROM notification AS n JOIN request AS r ON r.id = n.id JOIN target AS t ON t.no = r.no
     LEFT JOIN routes AS o ON o.id = t.route_id CROSS JOIN LATERAL ${firstStages("o", "t", "r.channel")} AS s
     CROSS JOIN LATERAL (SELECT coalesce((o.document->>'priority')::priority, n.priority) AS priority) AS p
-  RETURNING notification_id, queue`;
+  RETURNING notification_id, queue, leg, created_at`;
 
 const soon = "(SELECT soon FROM clock)";
 
@@ -197,6 +198,12 @@ const acceptStatement = (name: string, lock: "FOR KEY SHARE" | "FOR KEY SHARE NO
     FROM notification AS n JOIN request AS r ON r.id = n.id WHERE r."bypassRateLimit"
   ),
   rows AS (${insertDeliveries}),
+  counted AS (${countChanges(
+    changesOfCreated(
+      `(SELECT d.created_at, d.leg, NULL::uuid AS campaign_id, NULL::int AS route_id, r."typeId" FROM rows AS d JOIN request AS r ON r.id = d.notification_id)`,
+      `c."typeId"`,
+    ),
+  )}),
   answer AS MATERIALIZED (
     SELECT r.no, format('{"id":"%s","deliveries":%s}', r."publicId", count(*)) AS text, count(*)::int AS count, array_agg(DISTINCT d.queue) AS queues
     FROM rows AS d JOIN request AS r ON r.id = d.notification_id GROUP BY r.no, r."publicId"

@@ -8,6 +8,7 @@ import {
 } from "../domain/audience.ts";
 import { audienceWhere } from "./audience-sql.ts";
 import { lockSegmentFilters } from "./segments.ts";
+import { changesOfCreated, countChanges } from "./delivery-counts.ts";
 import { firstStages } from "./first-stages.ts";
 import { executeOn } from "./sql.ts";
 import { planRoutes } from "../domain/policy/resolve-route.ts";
@@ -77,7 +78,8 @@ export async function freezeAudience(pool: Pool, id: string, campaignId: string)
          LEFT JOIN routes o ON o.id = ${routeId.sql} CROSS JOIN LATERAL ${firstStages("o", "r", "$4::channel")} s
        WHERE c.id = $1 AND ${where.sql}
        ORDER BY r.id
-       FOR KEY SHARE OF r RETURNING leg)
+       FOR KEY SHARE OF r RETURNING campaign_id, notification_id, leg, route_id, created_at),
+       counted AS (${countChanges(changesOfCreated("written", "NULL::uuid"))})
        SELECT count(*) FILTER (WHERE leg = 'primary')::int AS audience FROM written`,
       [
         id,

@@ -1,5 +1,6 @@
 import type { Reason } from "../domain/delivery/reasons.ts";
 import { isStage } from "./conditions.ts";
+import { changesOfCreated, changesOfEnded, countChanges } from "./delivery-counts.ts";
 
 /*
  * Every statement that ends deliveries deletes them from `open_deliveries`, and uses `endDeliveries` to write them to `ended_deliveries`.
@@ -71,9 +72,10 @@ export const endDeliveries = (
   return `ended AS (
     INSERT INTO ended_deliveries (${shared}, ${Object.keys(written).join(", ")})
     SELECT ${shared}, ${Object.values(written).join(", ")} FROM ${taken}
-    RETURNING id, campaign_id, notification_id, recipient_id, leg, status, reason, channel, priority, queue, group_id, finished_at, route_id
+    RETURNING id, campaign_id, notification_id, recipient_id, leg, status, reason, channel, priority, queue, group_id, created_at, finished_at, route_id, provider
   ),
-  ${writeNextStages("ended")}`;
+  ${writeNextStages("ended")},
+  counted AS (${countChanges(changesOfEnded("ended"), changesOfCreated("next_stages"))})`;
 };
 
 /** The statuses of deliveries whose message was sent, or may have been. */
@@ -113,7 +115,7 @@ const writeNextStages = (ended: string) => `next_stages AS (
         SELECT FROM ended_deliveries AS x
         WHERE x.recipient_id = e.recipient_id AND x.leg = next.leg AND (x.campaign_id = e.campaign_id OR x.notification_id = e.notification_id)
       )
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING created_at, campaign_id, notification_id, leg, route_id
   )`;
 
 /**

@@ -1,4 +1,5 @@
 import type { ActionTarget } from "../domain/tokens.ts";
+import { changesOfEnded, countChanges } from "./delivery-counts.ts";
 import { recordEngagement } from "./engagement.ts";
 import { byTarget, idOf } from "./recipient-actions.ts";
 import type { Execute } from "./sql.ts";
@@ -18,11 +19,15 @@ const membersStatement = byTarget<object, { id: string; recipientId: string }>(
 /** A row that is locked is being retried, so that it was not `sent`. */
 const deliveredStatement = byTarget<object, { id: string }>(
   (column) => `
-  UPDATE ended_deliveries d SET status = 'delivered'
-  FROM (
-    SELECT id FROM ended_deliveries WHERE ${column} = :target::uuid AND status = 'sent' AND channel = 'push' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-  ) AS locked
-  WHERE d.id = locked.id RETURNING d.id`,
+  WITH delivered AS (
+    UPDATE ended_deliveries d SET status = 'delivered'
+    FROM (
+      SELECT id FROM ended_deliveries WHERE ${column} = :target::uuid AND status = 'sent' AND channel = 'push' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS locked
+    WHERE d.id = locked.id RETURNING d.*
+  ),
+  counted AS (${countChanges(changesOfEnded("delivered", { status: "'sent'::delivery_status", count: "-count(*)::int" }), changesOfEnded("delivered"))})
+  SELECT id FROM delivered`,
 );
 
 /**

@@ -6,6 +6,7 @@ import type { TypeDefinition } from "../domain/policy/notification-type.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
 import type { ActionTarget } from "../domain/tokens.ts";
 import { untilUncontended } from "./contention.ts";
+import { changesOfCreated, countChanges } from "./delivery-counts.ts";
 import { recordEngagement } from "./engagement.ts";
 import { groupsOf, leaveGroups, lockGroups } from "./groups.ts";
 import { defineStatement, type Execute } from "./sql.ts";
@@ -266,6 +267,7 @@ const postponeStatement = defineStatement<Snoozing, RowThatLeft>(`
   WHERE d.id = locked.id RETURNING d.id, d.campaign_id AS "campaignId", d.queue, locked.group_id AS "groupId"`);
 
 const repeatStatement = defineStatement<Snoozing & { critical: string }, ChangedRow>(`
+  WITH written AS (
   INSERT INTO open_deliveries (id, campaign_id, notification_id, recipient_id, leg, channel, priority, queue, due_at, reason, created_at)
   SELECT uuid_v7(ledger_now()), d.campaign_id, d.notification_id, d.recipient_id, named.again, d.channel, d.priority,
     CASE d.priority WHEN 'critical' THEN :critical::text ELSE :mailbox::text END, :until::timestamptz, 'snoozed', ledger_now()
@@ -273,7 +275,10 @@ const repeatStatement = defineStatement<Snoozing & { critical: string }, Changed
   -- No second repeat of the same leg, if the first has ended.
   WHERE NOT EXISTS (SELECT FROM ended_deliveries m WHERE ${sameOwed.replaceAll("w.", "d.")} AND m.leg = named.again)
   ORDER BY d.id
-  ON CONFLICT DO NOTHING RETURNING id, campaign_id AS "campaignId", queue`);
+  ON CONFLICT DO NOTHING RETURNING id, campaign_id, notification_id, leg, route_id, created_at, queue
+  ),
+  counted AS (${countChanges(changesOfCreated("written"))})
+  SELECT id, campaign_id AS "campaignId", queue FROM written`);
 
 const snoozedStatement = byTarget<{ key: string }, { deliveries: number; until: string | null }>(
   (column) => `

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { campaignGate } from "../domain/delivery/gates.ts";
 import { firstUuidAt, parsePublicId } from "../domain/ids.ts";
 import { isStage } from "./conditions.ts";
+import { changesOfEnded, countChanges } from "./delivery-counts.ts";
 import {
   recallCutoff,
   retentionCutoff,
@@ -48,7 +49,8 @@ const deliveriesSql = `
   diverted AS (DELETE FROM diversions WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   engaged AS (DELETE FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   answers AS (DELETE FROM address_answers WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
-  removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING campaign_id, status, leg, route_id),
+  removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING *),
+  counted AS (${countChanges(changesOfEnded("removed", { count: "0", removed: "count(*)::int" }))}),
   archived AS (
     INSERT INTO archived_deliveries (campaign_id, leg, route_id, status, count)
     SELECT campaign_id, leg, coalesce(route_id, 0), status, count(*) FROM removed r WHERE campaign_id IS NOT NULL AND ${isStage("r")} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4

@@ -3,6 +3,7 @@ import { shardNames } from "../domain/delivery/queues.ts";
 import { heldReasons } from "../domain/delivery/reasons.ts";
 import { mayHaveArrived, isFree, ownQueue } from "./conditions.ts";
 import { untilUncontended } from "./contention.ts";
+import { changesOfEnded, countChanges } from "./delivery-counts.ts";
 import { groupsOf, leaveGroups, lockGroups, reopenGroupsOf } from "./groups.ts";
 import { endDeliveries, reopenDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute, type Statement } from "./sql.ts";
@@ -203,7 +204,8 @@ const retryStatement = defineStatement<
   evidence AS (
     INSERT INTO earlier_attempts (delivery_id, number, channel, provider, outcome, failure, response, started_at, finished_at)
     SELECT id, attempt_count, channel, provider, outcome, failure, response, attempt_started_at, attempt_finished_at FROM taken WHERE outcome IS NOT NULL
-  )
+  ),
+  counted AS (${countChanges(changesOfEnded("taken", { count: "-count(*)::int" }))})
   ${reopenDeliveries("taken", {
     dueAt: "ledger_now()",
     reason: "'retry_requested'",

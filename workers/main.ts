@@ -41,6 +41,7 @@ import { zoneFolders } from "../config/system-clocks.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { Attention } from "./attention.ts";
+import { foldCountsRegularly } from "../ledger/folding-counts.ts";
 import { watchClock } from "./clock-watch.ts";
 import { watchLedger } from "./ledger-watch.ts";
 import { createWorkerApp, listen } from "./http.ts";
@@ -292,6 +293,7 @@ async function main(): Promise<void> {
     consoleUrl: `${environment.PUBLIC_URL}/console`,
     logger,
   });
+  const countFolding = foldCountsRegularly(pool);
   const drain = () => {
     stoppingSince = performance.now();
     logger.info("draining");
@@ -312,6 +314,7 @@ async function main(): Promise<void> {
   void timeZones.stop();
   clockWatch.stop();
   ledgerWatch.stop();
+  countFolding.stop();
   // A server that has not answered by then loses its connection. The messages that it was handed are found again when their leases run out.
   await withTimeout(
     Math.max(0, stoppingSince + shutdownForceMs - performance.now()),

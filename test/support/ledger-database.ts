@@ -1,6 +1,8 @@
 import { pino } from "pino";
 import type { Pool } from "pg";
-import { afterAll, beforeAll, beforeEach } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { findCountDifferences } from "../../ledger/delivery-counts.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { createPool } from "../../ledger/worker-pool.ts";
 import { createTestDatabase } from "./postgres.ts";
 import { createSeeder } from "./seed.ts";
@@ -32,7 +34,7 @@ export async function createLedgerDatabase(): Promise<LedgerDatabase> {
     },
     empty: () =>
       pool.query(
-        "TRUNCATE recipients, templates, template_versions, notifications, campaigns, open_deliveries, ended_deliveries, earlier_attempts, gates CASCADE",
+        "TRUNCATE recipients, templates, template_versions, notifications, campaigns, open_deliveries, ended_deliveries, earlier_attempts, gates, delivery_counts, delivery_count_changes CASCADE",
       ),
     async drop() {
       await pool.end();
@@ -56,6 +58,10 @@ export function useLedgerDatabase({
   beforeEach(async () => {
     if (!keepRows) await created.empty();
     if (truncate !== undefined) await created.pool.query(`TRUNCATE ${truncate}`);
+  });
+  // Whatever a test did to deliveries, their numbers equal the ledger.
+  afterEach(async () => {
+    expect(await findCountDifferences(executeOn(created.pool))).toEqual([]);
   });
   afterAll(() => created.drop());
   return {
