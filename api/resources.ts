@@ -16,6 +16,8 @@ import { campaignReportRoutes } from "./campaigns/report-routes.ts";
 import { campaignRevisionRoutes } from "./campaigns/revision-routes.ts";
 import { campaignRoutes } from "./campaigns/routes.ts";
 import { deliveryChangeRoutes } from "./deliveries/change-routes.ts";
+import { deliveryCountRoutes } from "./deliveries/count-routes.ts";
+import { deliveryExportRoutes } from "./deliveries/export-routes.ts";
 import { groupRoutes } from "./deliveries/group-routes.ts";
 import { deliveryRoutes } from "./deliveries/routes.ts";
 import { eventRoutes } from "./events/routes.ts";
@@ -54,6 +56,7 @@ import { routingOrderRoutes } from "./routing-rules/order-routes.ts";
 import { routingPreviewRoutes } from "./routing-rules/preview-routes.ts";
 import { routingRuleRoutes } from "./routing-rules/routes.ts";
 import { scriptRoutes } from "./scripts/routes.ts";
+import { statsRoutes } from "./stats/routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionRoutes } from "./suppressions/routes.ts";
 import { liveRoutes } from "./live/routes.ts";
@@ -108,12 +111,14 @@ export const resources = {
   ],
   notifications: [notificationRoutes, templateTestRoutes, attachmentRoutes],
   previews: [messagePreviewRoutes],
-  deliveries: [deliveryRoutes, deliveryChangeRoutes, groupRoutes],
+  // A path with a name comes before the one with an id.
+  deliveries: [deliveryCountRoutes, deliveryExportRoutes, deliveryRoutes, deliveryChangeRoutes, groupRoutes],
   actions: [actionRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
   access: [apiKeyRoutes, auditRoutes, sessionRoutes, openIdRoutes, sessionListRoutes],
   live: [liveRoutes],
+  stats: [statsRoutes],
   scripts: [scriptRoutes],
 } as const;
 

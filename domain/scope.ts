@@ -46,6 +46,7 @@ const resources: Record<string, string> = {
   deliveries: "deliveries",
   groups: "deliveries",
   explanations: "deliveries",
+  stats: "deliveries",
   events: "events",
   policy: "policy",
   policies: "policy",

@@ -26,6 +26,13 @@ export const cellProperties = [
 
 const changeColumns = [...cellProperties, "count", "removed"].join(", ");
 
+/** The lengths of intervals in minutes, and how old what is counted must be for them, in days. Longer intervals consist of shorter ones. */
+export const intervals = [
+  { width: 1, days: 0 },
+  { width: 15, days: 2 },
+  { width: 60, days: 14 },
+] as const;
+
 /** The SQL of the beginning of the interval that contains `at`. The intervals begin at the same instants in every time zone. */
 export const intervalOf = (minutes: number | string, at: string) =>
   `date_bin(${typeof minutes === "number" ? `'${minutes} minutes'::interval` : minutes}, ${at}, 'epoch'::timestamptz)`;
@@ -68,10 +75,11 @@ export const countChanges = (...changes: string[]) =>
 
 /**
  * A table expression with all numbers at the snapshot of the statement: the cells, the changes that are not added yet, and the opposite changes of
- * open deliveries. `changed` names where the changes are; `cells` is false to leave out the cells.
+ * open deliveries. `changes` names where the changes are; `cells` is false to leave out the cells. The condition on `width`, which every cell fulfils, lets an
+ * index be used.
  */
 export const allCounts = ({ changes = "delivery_count_changes", cells = true } = {}) => `(
-    ${cells ? `SELECT ${changeColumns} FROM delivery_counts UNION ALL` : ""}
+    ${cells ? `SELECT ${changeColumns} FROM delivery_counts WHERE width IN (${intervals.map(({ width }) => width).join(", ")}) UNION ALL` : ""}
     SELECT ${changeColumns} FROM ${changes}
     UNION ALL
     SELECT created_at, NULL, campaign_id, type_id, leg, route_id, ${openProperties}, -count, 0 FROM ${changes} WHERE status <> 'pending' AND count <> 0

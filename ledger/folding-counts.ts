@@ -1,18 +1,11 @@
 import type { Pool } from "pg";
 import { poll } from "../lib/polling.ts";
-import { allCounts, cellProperties, intervalOf } from "./delivery-counts.ts";
+import { allCounts, cellProperties, intervalOf, intervals } from "./delivery-counts.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
 /** The maximum of rows that one statement takes away: it lasts some hundred milliseconds at most. */
 export const foldRows = 10_000;
 const everyMs = 10_000;
-
-/** The lengths of intervals in minutes, and how old what is counted must be for them, in days. Longer intervals consist of shorter ones. */
-export const intervals = [
-  { width: 1, days: 0 },
-  { width: 15, days: 2 },
-  { width: 60, days: 14 },
-] as const;
 
 /** The length of the intervals for deliveries that ended, or were created and are open, at the instant `at`. */
 const widthAt = (at: string) =>

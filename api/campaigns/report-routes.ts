@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { campaignStatuses } from "../../domain/campaign.ts";
-import { readCampaignAccount } from "../../ledger/campaign-counts.ts";
+import { readCampaignAccount, readCampaignProgress } from "../../ledger/campaign-counts.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { deliveryAnswer, deliveryJson, exampleCounts, statusCounts } from "../deliveries/store.ts";
@@ -114,14 +114,6 @@ const accountsAtOnce = 2;
 
 export function campaignReportRoutes({ prisma, pool, clock }: Services) {
   const limitAccounts = createLimiter(accountsAtOnce);
-  async function readAccount(reference: string, options: { duplicates: boolean }) {
-    const id = readPathId("campaign", reference);
-    return (
-      (await limitAccounts(() =>
-        readCampaignAccount(executeIn(prisma), id, { now: clock(), ...options }),
-      )) ?? throwNotFound("campaign")
-    );
-  }
 
   return createRouter()
     .openapi(progress, async (c) => {
@@ -133,7 +125,12 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
         recent,
         counts,
         stages: later,
-      } = await readAccount(c.req.valid("param").id, { duplicates: false });
+      } =
+        (await readCampaignProgress(
+          executeIn(prisma),
+          readPathId("campaign", c.req.valid("param").id),
+          clock(),
+        )) ?? throwNotFound("campaign");
       const { sent, delivered } = counts;
       const seconds =
         startedAt && finishedAt && (finishedAt.getTime() - startedAt.getTime()) / 1_000;
@@ -158,7 +155,14 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
         counts,
         stages: later,
         hasAllStages,
-      } = await readAccount(c.req.valid("param").id, { duplicates: true });
+      } =
+        (await limitAccounts(() =>
+          readCampaignAccount(
+            executeIn(prisma),
+            readPathId("campaign", c.req.valid("param").id),
+            { now: clock(), duplicates: true },
+          ),
+        )) ?? throwNotFound("campaign");
       const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
       return c.json(
         {

@@ -6,6 +6,9 @@ import { publicId } from "../../domain/ids.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import { templateKey } from "../../domain/notification.ts";
 import { cutText, text } from "../../domain/text.ts";
+import { type OutcomeCounts, readOutcomeCounts } from "../../ledger/campaign-counts.ts";
+import { executeIn } from "../../ledger/sql.ts";
+import { outcomeCounts } from "../deliveries/store.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
 import {
@@ -36,6 +39,15 @@ const create = defineRoute({
 
 const sortable = { ...byCreation, updatedAt: "instant", name: "text" } as const;
 
+const listedCampaignAnswer = campaignAnswer
+  .extend({
+    counts: outcomeCounts.nullable().openapi({
+      description:
+        "The deliveries of the first stage; null until the audience is frozen, and if it is empty",
+    }),
+  })
+  .openapi("ListedCampaign");
+
 const list = defineRoute({
   method: "get",
   path: "/v1/campaigns",
@@ -58,7 +70,7 @@ const list = defineRoute({
       ...createdBetween,
     }),
   },
-  responses: responses(200, "A page of campaigns", pageOf(campaignAnswer)),
+  responses: responses(200, "A page of campaigns", pageOf(listedCampaignAnswer)),
 });
 
 const get = defineRoute({
@@ -138,6 +150,7 @@ export function campaignRoutes(services: Services) {
       ];
       const gateOf = ({ id }: CampaignRow) => campaignGate(publicId("campaign", id));
       const gates = new Map<string, Gate>();
+      const counts = new Map<string, OutcomeCounts>();
       const campaigns = await readLongPage(
         query,
         sortable,
@@ -149,9 +162,17 @@ export function campaignRoutes(services: Services) {
           const keys = rows.map(gateOf);
           for (const gate of await prisma.gate.findMany({ where: { key: { in: keys } } }))
             gates.set(gate.key, gate);
+          for (const [id, of] of await readOutcomeCounts(
+            executeIn(prisma),
+            rows.map(({ id }) => id),
+          ))
+            counts.set(id, of);
           return rows;
         },
-        (row: CampaignRow) => campaignJson(row, gates.get(gateOf(row)) ?? null),
+        (row: CampaignRow) => ({
+          ...campaignJson(row, gates.get(gateOf(row)) ?? null),
+          counts: counts.get(row.id) ?? null,
+        }),
       );
       return c.json(campaigns, 200);
     })

@@ -173,6 +173,27 @@ export async function readDeliveries(
   return rows;
 }
 
+/** Counts the deliveries that the filters match, up to `limit`. */
+export async function countDeliveriesUpTo(
+  pool: Pick<Pool, "query">,
+  filters: DeliveryFilters,
+  limit: number,
+): Promise<number> {
+  const conditions = createWhereBuilder();
+  await addFilters(pool, conditions, filters);
+  const atMost = conditions.bind(limit);
+  const parts = splitByStatus(filters).map(
+    (condition) =>
+      `(SELECT FROM deliveries d WHERE ${condition} AND ${conditions.sql()} LIMIT ${atMost}::int)`,
+  );
+  if (parts.length === 0) return 0;
+  const { rows } = await pool.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (SELECT FROM (${parts.join(" UNION ALL ")}) AS found LIMIT ${atMost}::int) AS counted`,
+    conditions.values,
+  );
+  return rows[0]!.count;
+}
+
 /** Counts the deliveries that the filters match. */
 export async function countDeliveries(pool: Pool, filters: DeliveryFilters): Promise<number> {
   const conditions = createWhereBuilder();

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { creationOf, publicId } from "../../domain/ids.ts";
 import { type DeliveryStatus } from "../../domain/delivery/status.ts";
-import { deliveryStatuses } from "../../domain/delivery/status.ts";
+import { type CountedStatus, countedStatuses, deliveryStatuses } from "../../domain/delivery/status.ts";
 import { route, stageOfLeg } from "../../domain/policy/route.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { Delivery } from "../../prisma/generated/client.ts";
@@ -203,6 +203,18 @@ export const statusCounts = z
     >,
   )
   .openapi("StatusCounts", { example: exampleCounts });
+
+/** The counts of open deliveries, and of ended ones by status. */
+export const outcomeCounts = z
+  .object(
+    Object.fromEntries(countedStatuses.map((status) => [status, z.number().int()])) as Record<
+      CountedStatus,
+      z.ZodNumber
+    >,
+  )
+  .openapi("OutcomeCounts", {
+    example: { open: 130, sent: 868, delivered: 0, failed: 1, suppressed: 1, cancelled: 0, unknown: 0 },
+  });
 
 /** Adds up counts by status. A status without a count gets zero. */
 export function sumCounts(

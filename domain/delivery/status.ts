@@ -11,6 +11,19 @@ export const deliveryStatuses = [
 
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 
+/** The statuses by which deliveries are counted. `open` are those that wait or are being sent. */
+export const countedStatuses = [
+  "open",
+  "sent",
+  "delivered",
+  "failed",
+  "suppressed",
+  "cancelled",
+  "unknown",
+] as const;
+
+export type CountedStatus = (typeof countedStatuses)[number];
+
 /** The allowed next statuses of a delivery by its status; docs/architecture/ledger.md shows them as a diagram. */
 export const deliveryTransitions: Record<DeliveryStatus, readonly DeliveryStatus[]> = {
   pending: ["sending", "suppressed", "cancelled", "unknown"],

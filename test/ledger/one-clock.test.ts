@@ -169,7 +169,7 @@ describe("the ledger's clock decides", () => {
     expect(
       await row("SELECT frozen_at, deliveries_from, deliveries_until, updated_at FROM campaigns"),
     ).toEqual({ frozen_at: then, deliveries_from: then, deliveries_until: then, updated_at: then });
-    await pool.query("DELETE FROM open_deliveries WHERE campaign_id = $1", [id]);
+    await pool.query("DELETE FROM deliveries WHERE campaign_id = $1", [id]);
     await atThen(() => advanceCampaign(pool, publicId));
     expect(await row("SELECT status, finished_at, updated_at FROM campaigns")).toEqual({
       status: "completed",
