@@ -112,7 +112,13 @@ export const resources = {
   notifications: [notificationRoutes, templateTestRoutes, attachmentRoutes],
   previews: [messagePreviewRoutes],
   // A path with a name comes before the one with an id.
-  deliveries: [deliveryCountRoutes, deliveryExportRoutes, deliveryRoutes, deliveryChangeRoutes, groupRoutes],
+  deliveries: [
+    deliveryCountRoutes,
+    deliveryExportRoutes,
+    deliveryRoutes,
+    deliveryChangeRoutes,
+    groupRoutes,
+  ],
   actions: [actionRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],

@@ -1,5 +1,10 @@
 import type { CampaignStatus } from "../domain/campaign.ts";
-import { type CountedStatus, countedStatuses, type DeliveryStatus, deliveryStatuses } from "../domain/delivery/status.ts";
+import {
+  type CountedStatus,
+  countedStatuses,
+  type DeliveryStatus,
+  deliveryStatuses,
+} from "../domain/delivery/status.ts";
 import { type Stage, stageLeg, stageOfLeg } from "../domain/policy/route.ts";
 import { queueName } from "../domain/delivery/queues.ts";
 import { publicId } from "../domain/ids.ts";
@@ -115,9 +120,7 @@ export async function readCampaignAccount(
   id: string,
   { now, duplicates }: { now: Date; duplicates: boolean },
 ): Promise<CampaignAccount | null> {
-  return toAccount(
-    await execute(duplicates ? rowAccountWithDuplicates : rowAccount, { id, now }),
-  );
+  return toAccount(await execute(duplicates ? rowAccountWithDuplicates : rowAccount, { id, now }));
 }
 
 /**

@@ -22,6 +22,7 @@ export const cellProperties = [
   "priority",
   "provider",
   "status",
+  "reason",
 ] as const;
 
 const changeColumns = [...cellProperties, "count", "removed"].join(", ");
@@ -46,7 +47,7 @@ const sourceOf = (d: string, typeId: string) =>
   `${d}.campaign_id, ${typeId}, CASE WHEN ${isStage(d)} THEN ${d}.leg ELSE 'snooze' END, CASE WHEN ${d}.campaign_id IS NOT NULL THEN ${d}.route_id END`;
 
 const openProperties =
-  "NULL::channel, NULL::priority, NULL::text, 'pending'::delivery_status" as const;
+  "NULL::channel, NULL::priority, NULL::text, 'pending'::delivery_status, NULL::text";
 
 const grouped = `GROUP BY ${cellProperties.map((_, place) => place + 1).join(", ")}`;
 
@@ -66,7 +67,7 @@ export const changesOfEnded = (
     status = "e.status",
   }: { count?: string; removed?: string; status?: string } = {},
 ) =>
-  `SELECT ${intervalOf(1, "e.created_at")}, ${intervalOf(1, "e.finished_at")}, ${sourceOf("e", typeOfNotification("e"))}, e.channel, e.priority, e.provider, ${status},
+  `SELECT ${intervalOf(1, "e.created_at")}, ${intervalOf(1, "e.finished_at")}, ${sourceOf("e", typeOfNotification("e"))}, e.channel, e.priority, e.provider, ${status}, e.reason,
     ${count}, ${removed} FROM ${from} AS e ${grouped}`;
 
 /** The SQL that appends changes. It is a common table expression of the statement that makes them. */

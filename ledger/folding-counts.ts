@@ -65,7 +65,10 @@ const foldStatement = defineStatement<{ limit: number }, Folded>(`
   ${addToCells("aged")}`);
 
 /** Cells whose interval has become longer, first those of ended deliveries and then those of open ones. */
-const widenStatement = defineStatement<{ width: number; days: number; finer: readonly number[]; limit: number }, Folded>(`
+const widenStatement = defineStatement<
+  { width: number; days: number; finer: readonly number[]; limit: number },
+  Folded
+>(`
   WITH ${alone},
   old AS MATERIALIZED (SELECT ledger_now() - :days::int * interval '1 day' AS before),
   taken AS MATERIALIZED (

@@ -125,12 +125,11 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
         recent,
         counts,
         stages: later,
-      } =
-        (await readCampaignProgress(
-          executeIn(prisma),
-          readPathId("campaign", c.req.valid("param").id),
-          clock(),
-        )) ?? throwNotFound("campaign");
+      } = (await readCampaignProgress(
+        executeIn(prisma),
+        readPathId("campaign", c.req.valid("param").id),
+        clock(),
+      )) ?? throwNotFound("campaign");
       const { sent, delivered } = counts;
       const seconds =
         startedAt && finishedAt && (finishedAt.getTime() - startedAt.getTime()) / 1_000;
@@ -155,14 +154,12 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
         counts,
         stages: later,
         hasAllStages,
-      } =
-        (await limitAccounts(() =>
-          readCampaignAccount(
-            executeIn(prisma),
-            readPathId("campaign", c.req.valid("param").id),
-            { now: clock(), duplicates: true },
-          ),
-        )) ?? throwNotFound("campaign");
+      } = (await limitAccounts(() =>
+        readCampaignAccount(executeIn(prisma), readPathId("campaign", c.req.valid("param").id), {
+          now: clock(),
+          duplicates: true,
+        }),
+      )) ?? throwNotFound("campaign");
       const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
       return c.json(
         {

@@ -18,7 +18,10 @@ const count = defineRoute({
     "The number",
     z
       .object({
-        count: z.number().int().openapi({ description: `At most ${maxCount}`, example: 1_204 }),
+        count: z
+          .number()
+          .int()
+          .openapi({ description: `At most ${maxCount}`, example: 1_204 }),
         isCapped: z.boolean().openapi({ description: "Whether there are more than `count`" }),
       })
       .openapi("DeliveryCount"),

@@ -9,7 +9,11 @@ it.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"])(
 );
 
 it("writes other values as RFC 4180 says", () => {
-  expect([csvField("plain"), csvField(null), csvField(-3), csvField('a "b", c'), csvField("550 5.1.1")]).toEqual(
-    ["plain", "", "-3", '"a ""b"", c"', "550 5.1.1"],
-  );
+  expect([
+    csvField("plain"),
+    csvField(null),
+    csvField(-3),
+    csvField('a "b", c'),
+    csvField("550 5.1.1"),
+  ]).toEqual(["plain", "", "-3", '"a ""b"", c"', "550 5.1.1"]);
 });

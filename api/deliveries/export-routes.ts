@@ -92,7 +92,9 @@ export function deliveryExportRoutes({ pool, clock, logger }: Services) {
             if (rows.length > 0) {
               lines += rows.length;
               after = rows.at(-1)!.id;
-              controller.enqueue(encoder.encode(rows.map((row) => lineOf(deliveryJson(row))).join("")));
+              controller.enqueue(
+                encoder.encode(rows.map((row) => lineOf(deliveryJson(row))).join("")),
+              );
             }
             if (rows.length < pageRows) {
               await finish(true);
@@ -108,7 +110,10 @@ export function deliveryExportRoutes({ pool, clock, logger }: Services) {
       },
       { highWaterMark: 1 },
     );
-    c.header("Content-Disposition", `attachment; filename="deliveries-${now.toISOString().slice(0, 10)}.${extension}"`);
+    c.header(
+      "Content-Disposition",
+      `attachment; filename="deliveries-${now.toISOString().slice(0, 10)}.${extension}"`,
+    );
     c.header("X-Content-Type-Options", "nosniff");
     c.header("Cache-Control", "no-store");
     return c.body(body, 200, { "Content-Type": type }) as never;

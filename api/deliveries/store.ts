@@ -1,7 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { creationOf, publicId } from "../../domain/ids.ts";
 import { type DeliveryStatus } from "../../domain/delivery/status.ts";
-import { type CountedStatus, countedStatuses, deliveryStatuses } from "../../domain/delivery/status.ts";
+import {
+  type CountedStatus,
+  countedStatuses,
+  deliveryStatuses,
+} from "../../domain/delivery/status.ts";
 import { route, stageOfLeg } from "../../domain/policy/route.ts";
 import { priorities } from "../../domain/priority.ts";
 import type { Delivery } from "../../prisma/generated/client.ts";
@@ -213,7 +217,15 @@ export const outcomeCounts = z
     >,
   )
   .openapi("OutcomeCounts", {
-    example: { open: 130, sent: 868, delivered: 0, failed: 1, suppressed: 1, cancelled: 0, unknown: 0 },
+    example: {
+      open: 130,
+      sent: 868,
+      delivered: 0,
+      failed: 1,
+      suppressed: 1,
+      cancelled: 0,
+      unknown: 0,
+    },
   });
 
 /** Adds up counts by status. A status without a count gets zero. */

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import type { Channel } from "../../domain/channel.ts";
+import type { Reason } from "../../domain/delivery/reasons.ts";
 import type { CountedStatus } from "../../domain/delivery/status.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { allCounts, intervalOf } from "../../ledger/delivery-counts.ts";
@@ -12,6 +13,7 @@ const dimensionColumns = {
   priority: "c.priority::text",
   type: "coalesce(c.type_id, k.type_id)::text",
   provider: "c.provider",
+  reason: "c.reason",
   source: "CASE WHEN c.campaign_id IS NULL THEN 'notification' ELSE 'campaign' END",
   campaign: "c.campaign_id::text",
 } as const;
@@ -24,6 +26,7 @@ export interface FigureFilters {
   channel?: Channel[] | undefined;
   priority?: Priority[] | undefined;
   provider?: string | undefined;
+  reason?: Reason[] | undefined;
   source?: "campaign" | "notification" | undefined;
   type?: string | undefined;
   campaign?: string | undefined;
@@ -50,19 +53,22 @@ export interface FigureRow {
   count: number;
 }
 
-/** The channel and priority of open deliveries may still change, so that these are counted in the table of open deliveries, which is as small as the work that is left. */
+/** Channel, priority and reason of open deliveries may still change, so that these are counted in the table of open deliveries, which is as small as the work that is left. */
 const openCounts = `(
     SELECT ${intervalOf(1, "d.created_at")} AS created_at, NULL::timestamptz AS finished_at, d.campaign_id, (SELECT n.type_id FROM notifications AS n WHERE n.id = d.notification_id) AS type_id,
-      d.leg, d.channel, d.priority, NULL::text AS provider, 'pending'::delivery_status AS status, 1 AS count, 0 AS removed
+      d.leg, d.channel, d.priority, NULL::text AS provider, 'pending'::delivery_status AS status, d.reason, 1 AS count, 0 AS removed
     FROM open_deliveries AS d
   )`;
+
+/** What cells do not know of open deliveries. */
+const changing = ["channel", "priority", "reason"] as const;
 
 /** Counts deliveries by time from the cells of the ledger. */
 export async function readFigures(
   pool: Pick<Pool, "query">,
   { time, from, until, bucketMs, by, filters, stored }: FigureRequest,
 ): Promise<FigureRow[]> {
-  const { status, channel, priority, provider, source, type, campaign } = filters;
+  const { status, reason, channel, priority, provider, source, type, campaign } = filters;
   const at = time === "created" ? "c.created_at" : "c.finished_at";
   const where = createWhereBuilder();
   const { bind, and } = where;
@@ -72,26 +78,30 @@ export async function readFigures(
     and(
       `c.status = ANY(${bind(status.map((each) => (each === "open" ? "pending" : each)))}::delivery_status[])`,
     );
+  if (reason) and(`c.reason = ANY(${bind(reason)}::text[])`);
   if (channel) and(`c.channel = ANY(${bind(channel)}::channel[])`);
   if (priority) and(`c.priority = ANY(${bind(priority)}::priority[])`);
   if (provider !== undefined) and(`c.provider = ${bind(provider)}`);
   if (source) and(`c.campaign_id IS ${source === "campaign" ? "NOT NULL" : "NULL"}`);
   if (type !== undefined) and(`coalesce(c.type_id, k.type_id) = ${bind(type)}::uuid`);
   // As in the list of deliveries, what recipients of a campaign have snoozed is left out.
-  if (campaign !== undefined)
-    and(`c.campaign_id = ${bind(campaign)}::uuid AND c.leg <> 'snooze'`);
+  if (campaign !== undefined) and(`c.campaign_id = ${bind(campaign)}::uuid AND c.leg <> 'snooze'`);
   const needsOpenRows =
     time === "created" &&
     (!status || status.includes("open")) &&
-    (channel !== undefined || priority !== undefined || by.includes("channel") || by.includes("priority"));
+    changing.some((name) => filters[name] !== undefined || by.includes(name));
   const conditions = where.sql();
   const count = stored ? "c.count - c.removed" : "c.count";
   const bucket = `floor(extract(epoch FROM ${at} - ${origin}::timestamptz) * 1000 / ${bind(bucketMs)}::float8)::int`;
-  const values = by.map((dimension) => `, ${dimensionColumns[dimension]} AS "${dimension}"`).join("");
+  const values = by
+    .map((dimension) => `, ${dimensionColumns[dimension]} AS "${dimension}"`)
+    .join("");
   const part = (counts: string, condition: string) =>
     `SELECT ${bucket} AS bucket${values}, sum(${count})::float8 AS count FROM ${counts} AS c LEFT JOIN campaigns AS k ON k.id = c.campaign_id
      WHERE ${conditions} AND ${condition} GROUP BY ${[1, ...by.map((_, place) => place + 2)].join(", ")}`;
-  const { rows } = await pool.query<{ bucket: number; count: number } & Record<Dimension, string | null>>(
+  const { rows } = await pool.query<
+    { bucket: number; count: number } & Record<Dimension, string | null>
+  >(
     needsOpenRows
       ? `${part(allCounts(), "c.status <> 'pending'")} UNION ALL ${part(openCounts, "true")}`
       : part(allCounts(), "true"),
@@ -99,5 +109,9 @@ export async function readFigures(
   );
   return rows
     .filter((row) => row.count !== 0)
-    .map((row) => ({ bucket: row.bucket, key: by.map((dimension) => row[dimension]), count: row.count }));
+    .map((row) => ({
+      bucket: row.bucket,
+      key: by.map((dimension) => row[dimension]),
+      count: row.count,
+    }));
 }

@@ -27,8 +27,16 @@ it("keeps every sum, however many series there are", () => {
 });
 
 it("shows the largest series first, and adds up those that are too many", () => {
-  const rows = Array.from({ length: maxSeries + 2 }, (_, n) => ({ bucket: 0, key: [String(n)], count: n + 1 }));
+  const rows = Array.from({ length: maxSeries + 2 }, (_, n) => ({
+    bucket: 0,
+    key: [String(n)],
+    count: n + 1,
+  }));
   const { shown, rest } = seriesOf(rows, 1);
-  expect(shown[0]).toEqual({ key: [String(maxSeries + 1)], total: maxSeries + 2, counts: [maxSeries + 2] });
+  expect(shown[0]).toEqual({
+    key: [String(maxSeries + 1)],
+    total: maxSeries + 2,
+    counts: [maxSeries + 2],
+  });
   expect(rest).toEqual({ total: 3, counts: [3] });
 });

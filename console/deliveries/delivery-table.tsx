@@ -13,12 +13,14 @@ import { useShortcuts } from "../shell/shortcuts.ts";
 import { wordsOfReason } from "../words/reasons.ts";
 import { channelWords, priorityWords } from "../words/statuses.ts";
 import type { Channel } from "../../domain/channel.ts";
+import type { Column } from "./search.ts";
 import type { Selection } from "./selection.ts";
 import { type Verb, verbs, verbWords } from "./verbs.ts";
 import styles from "./delivery-table.module.css";
 
 interface DeliveryTableProps {
   rows: readonly { row: Delivery; hasLeft: boolean }[];
+  columns: readonly Column[];
   selection: Selection;
   /** Whether the rows are those of the previous filters, while the new ones are read. */
   isStale: boolean;
@@ -27,7 +29,7 @@ interface DeliveryTableProps {
 }
 
 /** The rows of the ledger. The keys j, k, Enter, w, o and x work on the row that has, or last had, the focus. */
-export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTableProps) {
+export function DeliveryTable({ rows, columns, selection, isStale, onVerb }: DeliveryTableProps) {
   const navigate = useNavigate();
   const zone = useZone();
   const { role } = useSession();
@@ -64,6 +66,7 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
       ? { Escape: selection.clear }
       : {}),
   });
+  const shows = (column: Column) => columns.includes(column);
   const isAllSelected = rows.length > 0 && rows.every(({ row }) => selection.ids.has(row.id));
   return (
     <div className={styles.window}>
@@ -79,23 +82,33 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
               />
             </th>
             <th role="columnheader">Status</th>
-            <th role="columnheader">Recipient</th>
-            <th role="columnheader" className={styles.source}>
-              Source and type
-            </th>
-            <th role="columnheader" className={styles.channel}>
-              Channel
-            </th>
-            <th role="columnheader" className={styles.priority}>
-              Priority
-            </th>
-            <th role="columnheader">Reason</th>
-            <th role="columnheader">
-              Due or ended <span className={styles.zone}>{zone}</span>
-            </th>
-            <th role="columnheader" className={styles.attempts}>
-              Attempts
-            </th>
+            {shows("recipient") && <th role="columnheader">Recipient</th>}
+            {shows("source") && (
+              <th role="columnheader" className={styles.source}>
+                Source and type
+              </th>
+            )}
+            {shows("channel") && (
+              <th role="columnheader" className={styles.channel}>
+                Channel
+              </th>
+            )}
+            {shows("priority") && (
+              <th role="columnheader" className={styles.priority}>
+                Priority
+              </th>
+            )}
+            {shows("reason") && <th role="columnheader">Reason</th>}
+            {shows("at") && (
+              <th role="columnheader">
+                Due or ended <span className={styles.zone}>{zone}</span>
+              </th>
+            )}
+            {shows("attempts") && (
+              <th role="columnheader" className={styles.attempts}>
+                Attempts
+              </th>
+            )}
             <th role="columnheader" className={styles.why}>
               <span className="hidden-text">Why</span>
             </th>
@@ -107,6 +120,7 @@ export function DeliveryTable({ rows, selection, isStale, onVerb }: DeliveryTabl
               key={row.id}
               delivery={row}
               hasLeft={hasLeft}
+              shows={shows}
               isSelected={selection.ids.has(row.id)}
               isShown={row.id === (why ?? peek)}
               rowProps={propsOf(row.id)}
@@ -126,6 +140,7 @@ interface RowProps {
   delivery: Delivery;
   /** Whether it does not match the filters any more. */
   hasLeft: boolean;
+  shows: (column: Column) => boolean;
   isSelected: boolean;
   /** Whether the drawer shows it. */
   isShown: boolean;
@@ -136,7 +151,7 @@ interface RowProps {
 }
 
 function Row(props: RowProps) {
-  const { delivery, hasLeft, isSelected, isShown, rowProps } = props;
+  const { delivery, hasLeft, shows, isSelected, isShown, rowProps } = props;
   const { id, status, recipient, source, type, channel, priority, reason, attemptCount } = delivery;
   const at = delivery.finishedAt ?? delivery.dueAt;
   return (
@@ -171,39 +186,53 @@ function Row(props: RowProps) {
         <StatusChip status={status} />
         {hasLeft && <span className="hidden-text">, no longer matches</span>}
       </td>
-      <td role="cell" className={styles.recipient}>
-        <ShortId id={recipient} />
-      </td>
-      <td role="cell" className={styles.source}>
-        {source.startsWith("cmp_") ? (
-          <Link to="/campaigns/$id" params={{ id: source }} tabIndex={-1}>
-            Campaign
-          </Link>
-        ) : (
-          <Link to="/deliveries" search={{ source }} tabIndex={-1} title={source}>
-            Notification
-          </Link>
-        )}
-        {type !== null && <span className="muted"> · {type}</span>}
-      </td>
-      <td role="cell" className={styles.channel}>
-        <span className={styles.withIcon}>
-          <Icon name={channel as Channel} />
-          {channelWords[channel as Channel]}
-        </span>
-      </td>
-      <td role="cell" className={styles.priority} data-priority={priority}>
-        {priorityWords[priority]}
-      </td>
-      <td role="cell" className={styles.reason}>
-        {reason === null ? <span className="muted">–</span> : wordsOfReason(reason)}
-      </td>
-      <td role="cell" className={styles.at}>
-        {at !== null && <ShortInstant at={at} />}
-      </td>
-      <td role="cell" className={styles.attempts}>
-        {attemptCount}
-      </td>
+      {shows("recipient") && (
+        <td role="cell" className={styles.recipient}>
+          <ShortId id={recipient} />
+        </td>
+      )}
+      {shows("source") && (
+        <td role="cell" className={styles.source}>
+          {source.startsWith("cmp_") ? (
+            <Link to="/campaigns/$id" params={{ id: source }} tabIndex={-1}>
+              Campaign
+            </Link>
+          ) : (
+            <Link to="/deliveries" search={{ source }} tabIndex={-1} title={source}>
+              Notification
+            </Link>
+          )}
+          {type !== null && <span className="muted"> · {type}</span>}
+        </td>
+      )}
+      {shows("channel") && (
+        <td role="cell" className={styles.channel}>
+          <span className={styles.withIcon}>
+            <Icon name={channel as Channel} />
+            {channelWords[channel as Channel]}
+          </span>
+        </td>
+      )}
+      {shows("priority") && (
+        <td role="cell" className={styles.priority} data-priority={priority}>
+          {priorityWords[priority]}
+        </td>
+      )}
+      {shows("reason") && (
+        <td role="cell" className={styles.reason}>
+          {reason === null ? <span className="muted">–</span> : wordsOfReason(reason)}
+        </td>
+      )}
+      {shows("at") && (
+        <td role="cell" className={styles.at}>
+          {at !== null && <ShortInstant at={at} />}
+        </td>
+      )}
+      {shows("attempts") && (
+        <td role="cell" className={styles.attempts}>
+          {attemptCount}
+        </td>
+      )}
       <td role="cell" className={styles.why}>
         <IconButton
           icon="question"

@@ -9,7 +9,12 @@ import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../par
 import { formatCount } from "../words/numbers.ts";
 import { DeliveryTable } from "./delivery-table.tsx";
 import { FilterBar } from "./filter-bar.tsx";
-import { countFilters, type DeliverySearch, filtersOf } from "./search.ts";
+import { omitUndefined } from "../shell/url.ts";
+import { useShortcuts } from "../shell/shortcuts.ts";
+import { Columns } from "./columns.tsx";
+import { ExportMenu } from "./export-menu.tsx";
+import { columns, countFilters, type DeliverySearch, filtersOf, lookOf } from "./search.ts";
+import { Timeline } from "./timeline.tsx";
 import { reconcile } from "./shown-rows.ts";
 import { useSelection } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
@@ -27,7 +32,12 @@ export function DeliveriesScreen() {
 
   /** Changes filters: the list then begins at its first page, and the drawer closes. */
   const change = (changed: DeliverySearch) =>
-    void navigate({ search: ({ tz }) => ({ ...(tz && { tz }), ...changed }) });
+    void navigate({ search: ({ tz }) => ({ ...(tz && { tz }), ...lookOf(search), ...changed }) });
+  const order = search.order ? { order: search.order } : {};
+  const turnOver = (wanted: "newest" | "oldest") =>
+    change({ ...filtersOf(search), ...(wanted === "oldest" ? { order: wanted } : {}) });
+  // The end of the list is the beginning of the list in the other order, however long it is.
+  useShortcuts({ Home: () => turnOver("newest"), End: () => turnOver("oldest") });
   const turnTo = (cursor: string | undefined) =>
     void navigate({
       search: (before) => ({ ...before, cursor }),
@@ -39,18 +49,30 @@ export function DeliveriesScreen() {
       title="Deliveries"
       documentTitle="Deliveries"
       actions={
-        <Button
-          icon="sort"
-          title="Change the order"
-          onClick={() =>
-            change({ ...filtersOf(search), ...(search.order ? {} : { order: "oldest" as const }) })
-          }
-        >
-          {search.order === "oldest" ? "Oldest first" : "Newest first"}
-        </Button>
+        <>
+          <Columns
+            chosen={search.columns}
+            onChange={(chosen) => change({ ...filtersOf(search), ...order, columns: chosen })}
+          />
+          <Button
+            icon="sort"
+            title="Change the order (Home: newest first, End: oldest first)"
+            onClick={() => turnOver(search.order ? "newest" : "oldest")}
+          >
+            {search.order === "oldest" ? "Oldest first" : "Newest first"}
+          </Button>
+          <ExportMenu search={search} />
+        </>
       }
     >
       <FilterBar search={search} onChange={(filters) => change(filters)} />
+      <Timeline
+        search={search}
+        onSpan={(span) => change({ ...filtersOf(search), ...order, span })}
+        onSelect={(from, before) =>
+          change({ ...omitUndefined({ ...filtersOf(search), from, before }), ...order })
+        }
+      />
       <Panel isFlush>
         {data ? (
           <>
@@ -125,6 +147,7 @@ function Window({
       )}
       <DeliveryTable
         rows={rows}
+        columns={search.columns ?? columns}
         selection={selection}
         isStale={isStale}
         onVerb={(chosen, id) =>

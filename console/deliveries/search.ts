@@ -29,8 +29,31 @@ export interface DeliveryFilters {
   before?: string | undefined;
 }
 
-/** What the address of the deliveries says: the filters, the order, and which page is shown. */
-export interface DeliverySearch extends DeliveryFilters {
+/** The columns that can be hidden. The status is always shown. */
+export const columns = [
+  "recipient",
+  "source",
+  "channel",
+  "priority",
+  "reason",
+  "at",
+  "attempts",
+] as const;
+export type Column = (typeof columns)[number];
+
+/** How far back the time line reaches. */
+export const spans = ["day", "week", "month", "quarter"] as const;
+export type Span = (typeof spans)[number];
+
+/** How the deliveries are shown, which other filters do not change. */
+export interface DeliveryLook {
+  /** The columns that are shown; all of them by default. */
+  columns?: Column[] | undefined;
+  span?: Span | undefined;
+}
+
+/** What the address of the deliveries says: the filters, the order, which page is shown, and how. */
+export interface DeliverySearch extends DeliveryFilters, DeliveryLook {
   order?: "oldest" | undefined;
   cursor?: string | undefined;
 }
@@ -51,8 +74,14 @@ export function readDeliverySearch(raw: Record<string, unknown>): DeliverySearch
     before: readInstant(raw["before"]),
     order: raw["order"] === "oldest" ? ("oldest" as const) : undefined,
     cursor: readText(raw["cursor"], 1_000),
+    columns: readSeveral(raw["columns"], columns),
+    span: readSeveral(raw["span"], spans)?.[0],
   };
 }
+
+/** Keeps how the deliveries are shown. */
+export const lookOf = ({ columns: shown, span }: DeliverySearch): DeliveryLook =>
+  omitUndefined({ columns: shown, span });
 
 /** Keeps the filters of a search, without the order and the page. */
 export function filtersOf(search: DeliverySearch): DeliveryFilters {
@@ -60,6 +89,8 @@ export function filtersOf(search: DeliverySearch): DeliveryFilters {
     ...readDeliverySearch({ ...search }),
     order: undefined,
     cursor: undefined,
+    columns: undefined,
+    span: undefined,
   });
 }
 
@@ -109,4 +140,23 @@ export function toWhere(search: DeliverySearch, countedAt: string) {
 function sourceOf({ source }: DeliverySearch): { campaign?: string; notification?: string } {
   if (source === undefined) return {};
   return prefixOf(source) === "cmp" ? { campaign: source } : { notification: source };
+}
+
+/**
+ * The parameters of `GET /v1/stats/deliveries` that count what the filters match; null if a filter is of one delivery or person, by which nothing is
+ * counted.
+ */
+export function toStatsQuery(search: DeliverySearch) {
+  const { status, reason, channel, priority, type, recipient, queue, group, source } = search;
+  const isOfOne = source !== undefined && prefixOf(source) === "ntf";
+  if (recipient !== undefined || queue !== undefined || group !== undefined || isOfOne) return null;
+  const counted = status?.map((each) => (each === "pending" || each === "sending" ? "open" : each));
+  return omitUndefined({
+    status: counted && [...new Set(counted)].join(","),
+    reason: reason?.join(","),
+    channel: channel?.join(","),
+    priority: priority?.join(","),
+    type,
+    campaign: source,
+  });
 }

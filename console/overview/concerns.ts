@@ -2,6 +2,7 @@ import type { LinkProps } from "@tanstack/react-router";
 import { type Reason, reasonStatuses } from "../../domain/delivery/reasons.ts";
 import type { Campaign } from "../campaigns/queries.ts";
 import type { Health } from "../health/queries.ts";
+import { formatDuration } from "../words/instants.ts";
 import { formatNoun } from "../words/numbers.ts";
 
 /** Something that a person should look at. */
@@ -22,15 +23,27 @@ interface Provider {
 /** Reasons to wait that point to a fault, and are neither a preference of the recipient nor a turn. */
 const faultReasons: readonly Reason[] = ["provider_unavailable", "sender_refused", "retry"];
 
+/** How long a pause lasts before it may have been forgotten. */
+const longPauseMs = 3_600_000;
+/** Digests are moved to their lanes on each quarter hour. */
+const lateDigestSeconds = 1_200;
+const soonMs = 14 * 86_400_000;
+
 /** Lists what needs attention, the worst first. */
 export function listConcerns({
   health,
   providers,
   paused,
+  digests = [],
+  keys = [],
+  now,
 }: {
   health: Pick<Health, "waiting">;
   providers: readonly Provider[];
-  paused: readonly Pick<Campaign, "id" | "name" | "pauseDetail">[];
+  paused: readonly Pick<Campaign, "id" | "name" | "pauseDetail" | "updatedAt">[];
+  digests?: readonly { oldestDueSeconds: number | null; due: number }[];
+  keys?: readonly { name: string; state: string; expiresAt: string | null }[];
+  now: Date;
 }): Concern[] {
   const open = providers
     .filter(({ breaker }) => breaker.state !== "closed")
@@ -57,13 +70,37 @@ export function listConcerns({
         search: { status: [reasonStatuses[reason][0]!], reason: [reason] },
       },
     }));
-  const stopped = paused.map(({ id, name, pauseDetail }): Concern => ({
-    weight: pauseDetail === null ? "fair" : "poor",
-    title: `The campaign ${name} is paused${pauseDetail === null ? "" : " by Tidings"}`,
-    detail: pauseDetail,
-    link: { to: "/campaigns/$id", params: { id } },
-  }));
-  return [...open, ...waiting, ...stopped].sort(
+  const stopped = paused
+    .map((campaign) => ({ ...campaign, forMs: now.getTime() - Date.parse(campaign.updatedAt) }))
+    .filter(({ pauseDetail, forMs }) => pauseDetail !== null || forMs > longPauseMs)
+    .map(({ id, name, pauseDetail, forMs }): Concern => ({
+      weight: pauseDetail === null ? "fair" : "poor",
+      title: `The campaign ${name} is paused${pauseDetail === null ? "" : " by Tidings"}`,
+      detail: pauseDetail ?? `It has not changed for ${formatDuration(forMs / 1_000)}.`,
+      link: { to: "/campaigns/$id", params: { id } },
+    }));
+  const late = digests
+    .filter(({ oldestDueSeconds }) => (oldestDueSeconds ?? 0) > lateDigestSeconds)
+    .map(({ due, oldestDueSeconds }): Concern => ({
+      weight: "poor",
+      title: `${formatNoun(due, "delivery", "deliveries")} in digests should have been sent`,
+      detail: `The oldest has been due for ${formatDuration(oldestDueSeconds!)}.`,
+      link: { to: "/deliveries", search: { status: ["pending"], reason: ["digest"] } },
+    }));
+  const expiring = keys.flatMap(({ name, state, expiresAt }): Concern[] => {
+    const leftMs = expiresAt === null ? Infinity : Date.parse(expiresAt) - now.getTime();
+    return state !== "active" || leftMs > soonMs
+      ? []
+      : [
+          {
+            weight: "fair",
+            title: `The API key ${name} expires in ${formatDuration(leftMs / 1_000)}`,
+            detail: "Programs that use it are refused from then on.",
+            link: { to: "/" },
+          },
+        ];
+  });
+  return [...open, ...late, ...waiting, ...stopped, ...expiring].sort(
     (a, b) => Number(b.weight === "poor") - Number(a.weight === "poor"),
   );
 }

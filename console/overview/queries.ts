@@ -28,3 +28,77 @@ export const firstStepsQuery = queryOptions({
   },
   staleTime: 30_000,
 });
+
+const statsRefreshMs = 30_000;
+
+/** What ended in the last 24 hours, hour by hour, by status and source. */
+export const endedTodayQuery = queryOptions({
+  queryKey: ["stats", "ended"],
+  queryFn: ({ signal }) =>
+    answerOf(
+      api.v1.stats.deliveries.$get(
+        { query: { bucket: "hour", by: "status,source" } },
+        { init: { signal } },
+      ),
+    ),
+  refetchInterval: statsRefreshMs,
+});
+
+/** What was created in the last 24 hours, hour by hour. */
+export const createdTodayQuery = queryOptions({
+  queryKey: ["stats", "created"],
+  queryFn: ({ signal }) =>
+    answerOf(
+      api.v1.stats.deliveries.$get(
+        { query: { bucket: "hour", time: "created" } },
+        { init: { signal } },
+      ),
+    ),
+  refetchInterval: statsRefreshMs,
+});
+
+/** What failed in the last hour, by reason. */
+export const failuresQuery = queryOptions({
+  queryKey: ["stats", "failures"],
+  queryFn: ({ signal }) =>
+    answerOf(
+      api.v1.stats.deliveries.$get(
+        {
+          query: {
+            bucket: "minute",
+            from: new Date(Date.now() - 3_600_000).toISOString(),
+            status: "failed",
+            by: "reason",
+          },
+        },
+        { init: { signal } },
+      ),
+    ),
+  refetchInterval: statsRefreshMs,
+});
+
+/** The newest changes, which only admins may read. */
+export const recentChangesQuery = queryOptions({
+  queryKey: ["audit", "recent"],
+  queryFn: ({ signal }) =>
+    answerOf(api.v1.audit.$get({ query: { limit: "6" } }, { init: { signal } })),
+  refetchInterval: statsRefreshMs,
+});
+
+/** The API keys, which only admins may read. */
+export const keysQuery = queryOptions({
+  queryKey: ["api-keys", "first"],
+  queryFn: ({ signal }) =>
+    answerOf(api.v1["api-keys"].$get({ query: { limit: "200" } }, { init: { signal } })),
+  staleTime: 300_000,
+});
+
+/** How many digests wait, and when the first is due. */
+export const digestsQuery = queryOptions({
+  queryKey: ["queues", "digests"],
+  queryFn: ({ signal }) =>
+    answerOf(
+      api.v1.queues.$get({ query: { by: "reason", reason: "digest" } }, { init: { signal } }),
+    ),
+  refetchInterval: 60_000,
+});

@@ -2,7 +2,18 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { campaignsQuery } from "../campaigns/queries.ts";
 import { healthQuery } from "../health/queries.ts";
-import { firstStepsQuery } from "./queries.ts";
+import {
+  createdTodayQuery,
+  digestsQuery,
+  endedTodayQuery,
+  firstStepsQuery,
+  keysQuery,
+} from "./queries.ts";
+import { Failures } from "./failures.tsx";
+import { RecentChanges } from "./recent-changes.tsx";
+import { deliveryRates, hoursOf, openAtEnds, sentByCampaigns } from "./trends.ts";
+import { includesRole, useSession } from "../api/session.ts";
+import { useNow } from "../parts/now.ts";
 import { providersQuery } from "../providers/queries.ts";
 import { queuesQuery } from "../queue/queries.ts";
 import { templatesQuery } from "../templates/queries.ts";
@@ -21,6 +32,15 @@ import styles from "./screen.module.css";
 const shownCampaigns = 5;
 const countedTemplates = 200;
 
+const rateFormat = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const formatRate = (perSecond: number) => rateFormat.format(perSecond);
+
+/** The values with the hours that they belong to. */
+const hourly = <Value,>(values: Value[], stats: Parameters<typeof hoursOf>[0]) => ({
+  values,
+  hours: hoursOf(stats, values.length),
+});
+
 /** What is going on, and whether anything needs attention. */
 export function OverviewScreen() {
   const health = useQuery(healthQuery);
@@ -31,9 +51,16 @@ export function OverviewScreen() {
   const campaigns = useQuery(campaignsQuery({ status: "running,paused", limit: "50" }));
   const providers = useQuery(providersQuery);
   const steps = useQuery(firstStepsQuery);
+  const ended = useQuery(endedTodayQuery).data;
+  const created = useQuery(createdTodayQuery).data;
+  const digests = useQuery(digestsQuery).data;
+  const { role } = useSession();
+  const keys = useQuery({ ...keysQuery, enabled: includesRole(role, "admin") }).data;
+  const now = useNow();
 
   const running = campaigns.data?.items.filter(({ status }) => status === "running");
   const rate = health.data?.indicators.deliveryRate;
+  const throughput = health.data?.indicators.throughput.value;
   const isFirstDay = steps.data && Object.values(steps.data).some((isDone) => !isDone);
   return (
     <Page title="Overview" documentTitle="Overview">
@@ -55,6 +82,13 @@ export function OverviewScreen() {
             query={campaigns}
             value={() => formatCount(running?.length ?? 0)}
             note={({ items }) => `${formatCount(items.length - (running?.length ?? 0))} paused`}
+            trend={
+              ended && {
+                caption: "Messages of campaigns that were sent",
+                ...hourly(sentByCampaigns(ended), ended),
+                format: formatCount,
+              }
+            }
           />
           <StatCard
             name="Queue size"
@@ -65,6 +99,22 @@ export function OverviewScreen() {
               `${formatCount(total.due)} due now, ${formatCount(total.sending)} being sent`
             }
             word={health.data?.indicators.backlog.word}
+            trend={
+              ended && created && queues.data
+                ? {
+                    caption: "Open deliveries at the end of the hour",
+                    ...hourly(
+                      openAtEnds(
+                        queues.data.total.waiting + queues.data.total.sending,
+                        created,
+                        ended,
+                      ),
+                      created,
+                    ),
+                    format: formatCount,
+                  }
+                : undefined
+            }
           />
           <StatCard
             name="Delivery rate"
@@ -74,9 +124,17 @@ export function OverviewScreen() {
             note={({ windowSeconds }) =>
               rate?.value == null
                 ? "Nothing was sent or failed lately"
-                : `(Sent + delivered) ÷ (those + failed), last ${Math.round(windowSeconds / 60)} min`
+                : `(Sent + delivered) ÷ (those + failed), last ${Math.max(1, Math.round(windowSeconds / 60))} min`
             }
             word={rate?.word}
+            trend={
+              ended && {
+                caption: "Delivery rate",
+                ...hourly(deliveryRates(ended), ended),
+                format: formatShare,
+                range: [Math.min(0.9, ...deliveryRates(ended).filter((each) => each !== null)), 1],
+              }
+            }
           />
         </div>
         <div className={styles.columns}>
@@ -86,9 +144,16 @@ export function OverviewScreen() {
               title="Running campaigns"
               isFlush
               aside={
-                <Link to="/campaigns" className={styles.more}>
-                  All campaigns
-                </Link>
+                <span className={styles.aside}>
+                  {throughput != null && (
+                    <span className="muted figures">
+                      {formatRate(throughput)} messages a second
+                    </span>
+                  )}
+                  <Link to="/campaigns" className={styles.more}>
+                    All campaigns
+                  </Link>
+                </span>
               }
             >
               {running === undefined ? (
@@ -113,22 +178,33 @@ export function OverviewScreen() {
                 </ul>
               )}
             </Panel>
+            <RecentChanges />
           </div>
-          <Panel title="Needs attention" isFlush>
-            {health.data && providers.data && campaigns.data ? (
-              <Concerns
-                concerns={listConcerns({
-                  health: health.data,
-                  providers: providers.data.items,
-                  paused: campaigns.data.items.filter(({ status }) => status === "paused"),
-                })}
-              />
-            ) : health.error ? (
-              <Failed what="the health" error={health.error} retry={() => void health.refetch()} />
-            ) : (
-              <Loading what="what needs attention" rows={4} />
-            )}
-          </Panel>
+          <div className={styles.column}>
+            <Panel title="Needs attention" isFlush>
+              {health.data && providers.data && campaigns.data ? (
+                <Concerns
+                  concerns={listConcerns({
+                    health: health.data,
+                    providers: providers.data.items,
+                    paused: campaigns.data.items.filter(({ status }) => status === "paused"),
+                    digests: digests?.items ?? [],
+                    keys: keys?.items ?? [],
+                    now,
+                  })}
+                />
+              ) : health.error ? (
+                <Failed
+                  what="the health"
+                  error={health.error}
+                  retry={() => void health.refetch()}
+                />
+              ) : (
+                <Loading what="what needs attention" rows={4} />
+              )}
+            </Panel>
+            <Failures />
+          </div>
         </div>
       </div>
     </Page>

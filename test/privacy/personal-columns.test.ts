@@ -42,6 +42,8 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     open_deliveries: ["leg", "queue", "reason"],
     ended_deliveries: ["failure", "leg", "provider", "queue", "reason"],
     earlier_attempts: ["failure", "provider"],
+    delivery_counts: ["leg", "provider", "reason"],
+    delivery_count_changes: ["leg", "provider", "reason"],
     breakers: ["provider"],
     data_keys: ["wrapped_by"],
     operators: ["issuer", "name", "subject"],

@@ -14,8 +14,13 @@ const names = `id, campaign_id, notification_id, recipient_id, leg, channel, pri
 /** The row counts as the statements of the ledger count it, so that the numbers equal the ledger. */
 const countRow = (sign: 1 | -1, id: string) =>
   countChanges(
-    changesOfCreated(`(SELECT * FROM deliveries WHERE id = ${id})`).replace("count(*)", `${sign} * count(*)`),
-    changesOfEnded(`(SELECT * FROM ended_deliveries WHERE id = ${id})`, { count: `(${sign} * count(*))::int` }),
+    changesOfCreated(`(SELECT * FROM deliveries WHERE id = ${id})`).replace(
+      "count(*)",
+      `${sign} * count(*)`,
+    ),
+    changesOfEnded(`(SELECT * FROM ended_deliveries WHERE id = ${id})`, {
+      count: `(${sign} * count(*))::int`,
+    }),
   );
 
 export const writableViews = `
