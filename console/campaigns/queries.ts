@@ -3,7 +3,7 @@ import type { AnswerOf } from "tidings/client";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 
-export type Campaign = AnswerOf<typeof api.v1.campaigns.$get>["items"][number];
+export type Campaign = AnswerOf<(typeof api.v1.campaigns)[":id"]["$get"]>;
 
 export const campaignsQuery = (query: {
   status?: string;

@@ -21,7 +21,7 @@ beforeAll(async () => {
       recipients,
       ...more,
     });
-    expect(status, JSON.stringify(body)).toBe(202);
+    expect({ status, body }).toMatchObject({ status: 202 });
   };
   await notify(["u0", "u1"], { type: "task.deadline" });
   await notify(["u2"], { priority: "critical" });
@@ -46,7 +46,7 @@ afterAll(() => api.stop());
 
 const stats = async (query: string) => {
   const { status, body } = await api.send("GET", `/v1/stats/deliveries?${query}`);
-  expect(status, JSON.stringify(body)).toBe(200);
+  expect({ status, body }).toMatchObject({ status: 200 });
   return body;
 };
 const totals = async (query: string) => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
-import { newUuid, publicId } from "../../domain/ids.ts";
+import { newUuid } from "../../domain/ids.ts";
 import { findCountDifferences } from "../../ledger/delivery-counts.ts";
 import { foldCounts } from "../../ledger/folding-counts.ts";
 import { freezeAudience } from "../../ledger/freeze-audience.ts";
@@ -90,12 +90,17 @@ async function ids(condition: string, limit = 10): Promise<string[]> {
 
 const change = async (action: "cancel" | "retry", condition: string) =>
   inTransaction(database.pool, async (client) =>
-    applyOperatorChange(executeOn(client), { action }, await ids(condition), shards),
+    applyOperatorChange(
+      executeOn(client),
+      action === "cancel" ? { action } : { action, includeUnknown: true, templateVersion: null },
+      await ids(condition),
+      shards,
+    ),
   );
 
 async function freeze(): Promise<void> {
-  const { id } = await database.seed.campaign();
-  await freezeAudience(database.pool, publicId("campaign", id));
+  const campaign = await database.seed.campaign();
+  await freezeAudience(database.pool, campaign.id, campaign.publicId);
 }
 
 describe("the numbers of deliveries", () => {
@@ -231,6 +236,8 @@ describe("the numbers of deliveries", () => {
     await ids0();
     const kill = async () => {
       const client = new pg.Client({ connectionString: database.url });
+      // Another one may kill it.
+      client.on("error", () => {});
       await client.connect();
       try {
         await client.query(
