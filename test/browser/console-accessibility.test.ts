@@ -98,6 +98,17 @@ const places: readonly {
     },
     ready: (page) => page.getByRole("heading", { name: "Keyboard shortcuts" }).waitFor(),
   },
+  {
+    name: "the export of deliveries",
+    path: () => "deliveries",
+    act: (page) => page.getByRole("button", { name: "Export" }).click(),
+    ready: (page) => page.getByRole("link", { name: /NDJSON/ }).waitFor(),
+  },
+  {
+    name: "the deliveries of a selected time, with few columns",
+    path: () => "deliveries?columns=recipient,reason&span=day&before=2100-01-01T00:00:00Z",
+    ready: (page) => page.getByRole("slider").first().waitFor(),
+  },
 ];
 
 describe.each([

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { parsePublicId } from "../../domain/ids.ts";
+import { sampleTemplate, seed } from "../api/harness.ts";
+import { useConsole } from "../support/console-pages.ts";
+import { patience } from "../support/patience.ts";
+
+/** More than the list counts. */
+const sentCount = 12_000;
+const failedCount = 30;
+let campaign: string;
+
+const world = useConsole(async (api) => {
+  await seed(api, sentCount + failedCount);
+  campaign = (
+    await api.send("POST", "/v1/campaigns", {
+      name: "A large one",
+      template: { key: sampleTemplate.key },
+      data: { order: "1" },
+      audience: { all: true },
+    })
+  ).body.id;
+  const id = parsePublicId("campaign", campaign);
+  await api.prisma
+    .$executeRaw`UPDATE campaigns SET status = 'completed', frozen_at = now(), finished_at = now(), audience_count = ${sentCount + failedCount} WHERE id = ${id}::uuid`;
+  // Half an hour ago for those that failed, two days ago for the others.
+  await api.prisma.$executeRaw`
+    INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, status, reason, created_at, finished_at)
+    SELECT uuid_v7(at), ${id}::uuid, r.id, 'email', 'normal', ${`campaign/${campaign}/lane/0`},
+      (CASE WHEN n <= ${failedCount} THEN 'failed' ELSE 'sent' END)::delivery_status, CASE WHEN n <= ${failedCount} THEN 'provider_rejected' END, at, at
+    FROM (SELECT id, row_number() OVER () AS n FROM recipients) AS r,
+      LATERAL (SELECT CASE WHEN n <= ${failedCount} THEN now() - interval '30 minutes' ELSE now() - interval '2 days' END AS at) AS t`;
+});
+
+const queryOf = (page: { url(): string }) => Object.fromEntries(new URL(page.url()).searchParams);
+
+describe("the numbers", () => {
+  it("lead from the failures of the last hour to their deliveries", async () => {
+    const page = await world.open();
+    await page.getByRole("region", { name: "Failures of the last hour" }).getByRole("link").click();
+    await expect
+      .poll(() => page.locator("tbody tr[aria-selected]").count(), patience)
+      .toBe(failedCount);
+    expect(queryOf(page)).toMatchObject({ status: "failed", reason: "provider_rejected" });
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("are shown to those who do not see the charts", async () => {
+    const page = await world.open();
+    const rates = page.getByRole("table", { name: /Delivery rate, by hour/ });
+    await rates.getByRole("cell", { name: "0%" }).waitFor();
+    await page.goto(`${world.url}deliveries`);
+    await page
+      .getByRole("table", { name: /Created in the last 7 days, by status/ })
+      .getByRole("cell", { name: "12,000" })
+      .waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("select a time with the keyboard and with the pointer, and count exactly on demand", async () => {
+    const page = await world.open("deliveries?span=day");
+    const begin = page.getByRole("slider", { name: "Beginning" });
+    await begin.focus();
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(() => queryOf(page)["from"], patience).toBeDefined();
+    await page.getByRole("button", { name: "Count exactly" }).click();
+    await page.getByText(`The list has ${failedCount} deliveries`).waitFor();
+    await page.getByRole("button", { name: "Clear" }).click();
+    await expect.poll(() => queryOf(page)["from"], patience).toBeUndefined();
+    await page.getByRole("button", { name: "Count exactly" }).click();
+    await page.getByText("The list has 10,000+").waitFor();
+    // The failed ones are in the last bucket but one at most, so everything before the middle has none of them.
+    const box = (await page
+      .getByRole("region", { name: "Time line" })
+      .locator("svg")
+      .boundingBox())!;
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    await expect.poll(() => queryOf(page)["before"], patience).toBeDefined();
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("of a long list reach its end at once, and never make the page large", async () => {
+    const page = await world.open("deliveries");
+    await page.locator("tbody tr[aria-selected]").first().waitFor();
+    await page.keyboard.press("End");
+    await expect.poll(() => queryOf(page)["order"], patience).toBe("oldest");
+    for (let turn = 0; turn < 12; turn++) {
+      const before = page.url();
+      await page.getByRole("button", { name: "Newer" }).click();
+      await expect.poll(() => page.url(), patience).not.toBe(before);
+    }
+    await page.getByRole("button", { name: "Columns" }).click();
+    await page.getByRole("checkbox", { name: "Priority" }).uncheck();
+    await expect
+      .poll(() => queryOf(page)["columns"], patience)
+      .toBe("recipient,source,channel,reason,at,attempts");
+    expect(await page.getByRole("columnheader", { name: "Priority" }).count()).toBe(0);
+    expect(await page.evaluate("document.querySelectorAll('*').length")).toBeLessThan(2_500);
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("are exported as the filters say", async () => {
+    const page = await world.open("deliveries?status=failed");
+    await page.getByRole("button", { name: "Export" }).click();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: /^CSV/ }).click(),
+    ]);
+    const stream = await download.createReadStream();
+    let text = "";
+    for await (const part of stream) text += String(part);
+    expect(text.trimEnd().split("\r\n")).toHaveLength(failedCount + 1);
+  });
+});
