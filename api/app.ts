@@ -7,6 +7,7 @@ import { authenticate, requireRight, type Scheme } from "./http/auth.ts";
 import { allowOrigins } from "./http/cors.ts";
 import { createErrorHandler, createNotFoundHandler } from "./http/error-handlers.ts";
 import { checkHost } from "./http/hosts.ts";
+import { requireProof } from "./http/proof.ts";
 import { readToEnd } from "./http/incoming.ts";
 import { jsonBody } from "./http/json-body.ts";
 import { limitRequests } from "./http/rate-limit.ts";
@@ -88,6 +89,7 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
     const role = route && roleOf(route.access);
     // The route checks this again. Checking it here avoids reading a body that will be refused.
     if (role && route.scope) requireRight(c.get("caller"), { role, scope: route.scope });
+    if (route?.needsProof) requireProof(c.get("session"), clock());
     await next();
   });
   app.on(["POST", "PUT", "PATCH", "DELETE"], "*", jsonBody(config.bodyLimitBytes));

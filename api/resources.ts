@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { actorRoutes } from "./access/actor-routes.ts";
 import { apiKeyRoutes } from "./access/key-routes.ts";
 import { auditRoutes } from "./access/audit-routes.ts";
 import { openIdRoutes } from "./access/openid-routes.ts";
@@ -55,12 +56,14 @@ import { recipientTokenRoutes } from "./recipients/token-routes.ts";
 import { routingOrderRoutes } from "./routing-rules/order-routes.ts";
 import { routingPreviewRoutes } from "./routing-rules/preview-routes.ts";
 import { routingRuleRoutes } from "./routing-rules/routes.ts";
+import { searchRoutes } from "./search/routes.ts";
 import { scriptRoutes } from "./scripts/routes.ts";
 import { statsRoutes } from "./stats/routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionRoutes } from "./suppressions/routes.ts";
 import { liveRoutes } from "./live/routes.ts";
 import { layoutRoutes } from "./layouts/routes.ts";
+import { savedViewRoutes } from "./views/routes.ts";
 import { templatePreviewRoutes } from "./templates/preview-routes.ts";
 import { templateRoutes } from "./templates/routes.ts";
 import { templateVersionRoutes } from "./templates/version-routes.ts";
@@ -122,7 +125,9 @@ export const resources = {
   actions: [actionRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
-  access: [apiKeyRoutes, auditRoutes, sessionRoutes, openIdRoutes, sessionListRoutes],
+  access: [apiKeyRoutes, auditRoutes, sessionRoutes, openIdRoutes, sessionListRoutes, actorRoutes],
+  search: [searchRoutes],
+  views: [savedViewRoutes],
   live: [liveRoutes],
   stats: [statsRoutes],
   scripts: [scriptRoutes],

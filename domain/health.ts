@@ -146,14 +146,14 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
             ? "No delivery has been due for longer than others may overtake its priority."
             : `The oldest due delivery has waited ${minutes(overdue)} longer than others may overtake its priority.`,
       },
-      "Check that workers run and that Temporal answers, and see which deliveries wait: GET /v1/queues.",
+      "Check that workers run and that Temporal answers, and see which deliveries wait in the queue.",
     ),
     backlog: withRemedy(
       {
         ...rateFrom(backlog, thresholds.backlog),
         detail: `${count(backlog, "delivery is", "deliveries are")} due and not sent.`,
       },
-      "Check whether workers run and are busy, and add some. GET /v1/queues shows which deliveries wait.",
+      "Check whether workers run and are busy, and add some. The queue shows which deliveries wait.",
     ),
     breakers: withRemedy(
       {
@@ -176,7 +176,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
                 .join(", ")
                 .replace(/^./, (first) => first.toUpperCase()) + ".",
       },
-      "Fix the fault of the provider. It is tried again by itself, or at once with POST /v1/providers/{name}/reset.",
+      "Fix the fault of the provider. It is tried again by itself, or at once after a reset.",
     ),
     limits: unrated(
       recipientsAtLimit,
@@ -192,7 +192,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
             ? `No delivery was sent or failed ${span}.`
             : `${percent(deliveryRate)} of the deliveries that ended ${span} were sent.`,
       },
-      "See which failed, and why: GET /v1/deliveries?status=failed.",
+      "See which deliveries failed, and why.",
     ),
     errorRate: withRemedy(
       {
@@ -202,7 +202,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
             ? `There were no attempts ${span}.`
             : `${percent(errorRate)} of the attempts failed ${span}.`,
       },
-      "See the providers' answers in the attempts of deliveries that failed or wait for a retry: GET /v1/deliveries?reason=retry.",
+      "See the providers' answers in the attempts of deliveries that failed or wait for a retry.",
     ),
     latency: withRemedy(
       {

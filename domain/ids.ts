@@ -27,6 +27,7 @@ export const idPrefixes = {
   session: "ses",
   operator: "opr",
   alert: "alr",
+  savedView: "viw",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

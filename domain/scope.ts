@@ -63,6 +63,9 @@ const resources: Record<string, string> = {
   "sign-in-codes": "sessions",
   stream: "operations",
   alerts: "operations",
+  actors: "operations",
+  search: "operations",
+  views: "operations",
   audit: "audit",
 };
 

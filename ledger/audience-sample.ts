@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import type { Audience, RecipientFilter } from "../domain/audience.ts";
+import type { Prisma } from "../prisma/generated/client.ts";
 import { audienceWhere } from "./audience-sql.ts";
 
 /** Recipients of an audience. */
@@ -27,4 +28,20 @@ export async function sampleAudience(
     [limit, ...where.values],
   );
   return rows[0]!;
+}
+
+/** Counts an audience as it is now, but no further than `limit`, in a transaction of Prisma. */
+export async function countAudienceUpTo(
+  tx: Pick<Prisma.TransactionClient, "$queryRawUnsafe">,
+  audience: Audience,
+  segments: ReadonlyMap<string, RecipientFilter>,
+  limit: number,
+): Promise<number> {
+  const where = audienceWhere(audience, segments, "r", 2);
+  const [row] = await tx.$queryRawUnsafe<{ count: number }[]>(
+    `SELECT count(*)::int AS count FROM (SELECT FROM recipients r WHERE ${where.sql} LIMIT $1::int) AS members`,
+    limit,
+    ...where.values,
+  );
+  return row!.count;
 }

@@ -113,6 +113,7 @@ const create = defineRoute({
   method: "post",
   path: "/v1/api-keys",
   access: "admin",
+  needsProof: true,
   summary: "Create an API key. Its secret is returned only once.",
   description:
     "A key that is limited to scopes can create and rotate only keys with no more than those scopes.",
@@ -148,6 +149,7 @@ const rotate = defineRoute({
   method: "post",
   path: "/v1/api-keys/{id}/rotate",
   access: "admin",
+  needsProof: true,
   summary: "Rotate the secret of an API key. Its id and its history stay the same.",
   description: "Browsers that signed in with the key have to sign in again.",
   request: { params, body: jsonContent(rotation) },
@@ -158,6 +160,7 @@ const revoke = defineRoute({
   method: "post",
   path: "/v1/api-keys/{id}/revoke",
   access: "admin",
+  needsProof: true,
   summary: "Revoke an API key permanently. Every process refuses it within two seconds.",
   request: { params, headers: idempotencyHeaders },
   responses: responses(200, "The revoked key", apiKey),

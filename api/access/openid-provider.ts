@@ -3,6 +3,7 @@ import { type OperatorRole, operatorRoles } from "../../domain/role.ts";
 import { cutText, oneLine } from "../../domain/text.ts";
 import type { OutboundClient } from "../../lib/outbound/client.ts";
 import { Problem } from "../http/problem.ts";
+import { proofMs } from "../http/proof.ts";
 import type { OpenIdSettings } from "../http/router.ts";
 
 /** What binds an answer of the provider to the browser that asked. */
@@ -18,6 +19,8 @@ export interface Identified {
   subject: string;
   name: string;
   role: OperatorRole;
+  /** When the person proved to the provider who they are; null if the provider does not say. */
+  provenAt: Date | null;
 }
 
 const providerFault = () =>
@@ -38,8 +41,11 @@ export class OpenIdProvider {
     this.#outbound = outbound;
   }
 
-  /** Resolves with the page of the provider to which the browser goes, and what its answer has to match. */
-  async begin(): Promise<{ url: URL; secrets: SignInSecrets }> {
+  /**
+   * Resolves with the page of the provider to which the browser goes, and what its answer has to match.
+   * @param options `isProof` asks the provider to let the person prove who they are, even if it knows them already
+   */
+  async begin({ isProof }: { isProof: boolean }): Promise<{ url: URL; secrets: SignInSecrets }> {
     const configuration = await this.#configure();
     const secrets = {
       state: openid.randomState(),
@@ -53,6 +59,7 @@ export class OpenIdProvider {
       nonce: secrets.nonce,
       code_challenge: await openid.calculatePKCECodeChallenge(secrets.verifier),
       code_challenge_method: "S256",
+      ...(isProof && { prompt: "login", max_age: String(proofMs / 1_000) }),
     });
     return { url, secrets };
   }
@@ -86,7 +93,9 @@ export class OpenIdProvider {
       });
     const claims = tokens.claims()!;
     const role = this.#roleOf(claims[this.#settings.groupsClaim]);
-    return role && { issuer: claims.iss, subject: claims.sub, name: nameOf(claims), role };
+    if (!role) return null;
+    const provenAt = claims.auth_time === undefined ? null : new Date(claims.auth_time * 1_000);
+    return { issuer: claims.iss, subject: claims.sub, name: nameOf(claims), role, provenAt };
   }
 
   /** The most powerful role of the groups in a claim: a list, or a text with one. */

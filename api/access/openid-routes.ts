@@ -1,8 +1,10 @@
+import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { ApiEnv } from "../http/context.ts";
 import { requireConsoleHost } from "../http/own-pages.ts";
 import { Problem } from "../http/problem.ts";
+import { provenUntil } from "../http/proof.ts";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
 import { readSessionCookie, setSessionCookie } from "../http/sessions.ts";
 import type { Services } from "../services.ts";
@@ -28,6 +30,15 @@ const begin = defineRoute({
   summary: "Begin to sign in to the console through the OpenID provider",
   description:
     "Redirects the browser to the provider, with `state`, `nonce` and PKCE, which a cookie binds to this browser for 10 minutes. 404 if no provider is configured.",
+  request: {
+    query: z.object({
+      proof: z.enum(["true"]).optional().openapi({
+        description:
+          "Asks the provider to let the person prove who they are (`prompt=login`, `max_age`), for operations with `x-tidings-proof`. Its answer must then have `auth_time`",
+        example: "true",
+      }),
+    }),
+  },
   responses: { 302: { description: "The page of the provider" }, ...problemResponse },
 });
 
@@ -43,7 +54,7 @@ const finish = defineRoute({
 
 /** The routes by which people sign in through an OpenID provider, if one is configured. */
 export function openIdRoutes(services: Services) {
-  const { openIdProvider, sessions, config } = services;
+  const { openIdProvider, sessions, config, clock } = services;
 
   function requireProvider(c: Context<ApiEnv>): OpenIdProvider {
     requireConsoleHost(c, config.console);
@@ -56,24 +67,33 @@ export function openIdRoutes(services: Services) {
 
   return createRouter()
     .openapi(begin, async (c) => {
-      const { url, secrets } = await requireProvider(c).begin();
-      setCookie(c, cookieName, packSecrets(secrets), { ...cookieTerms, maxAge: signInSeconds });
+      const isProof = c.req.valid("query").proof === "true";
+      const { url, secrets } = await requireProvider(c).begin({ isProof });
+      setCookie(c, cookieName, packSecrets(secrets, isProof), {
+        ...cookieTerms,
+        maxAge: signInSeconds,
+      });
       return c.redirect(url.href, 302);
     })
     .openapi(finish, async (c) => {
       const provider = requireProvider(c);
-      const secrets = unpackSecrets(getCookie(c, cookieName, "host"));
+      const begun = unpackSecrets(getCookie(c, cookieName, "host"));
       deleteCookie(c, cookieName, cookieTerms);
-      if (!secrets)
+      if (!begun)
         throw new Problem(
           "forbidden",
           "This sign-in was not begun in this browser within the last 10 minutes. Begin again at /console/.",
         );
-      const operator = await provider.finish(new URL(c.req.url).search, secrets);
+      const operator = await provider.finish(new URL(c.req.url).search, begun.secrets);
       if (!operator)
         throw new Problem(
           "forbidden",
           "None of your groups has a role here (OIDC_ROLES). Ask an administrator.",
+        );
+      if (begun.isProof && !provenUntil(operator.provenAt, clock()))
+        throw new Problem(
+          "forbidden",
+          "The OpenID provider does not say that you have just signed in there (auth_time), so that this proves nothing. Ask an administrator.",
         );
       const secret = await beginSession(c, services, {
         by: { operator },
@@ -81,14 +101,17 @@ export function openIdRoutes(services: Services) {
       });
       sessions.clear();
       setSessionCookie(c, secret);
-      return c.redirect("/console/", 302);
+      return c.redirect(begun.isProof ? "/console/confirmed" : "/console/", 302);
     });
 }
 
-const packSecrets = ({ state, nonce, verifier }: SignInSecrets): string =>
-  [state, nonce, verifier].join("~");
+const packSecrets = ({ state, nonce, verifier }: SignInSecrets, isProof: boolean): string =>
+  [state, nonce, verifier, ...(isProof ? ["proof"] : [])].join("~");
 
-function unpackSecrets(cookie: string | undefined): SignInSecrets | null {
-  const [state, nonce, verifier] = cookie?.split("~") ?? [];
-  return state && nonce && verifier ? { state, nonce, verifier } : null;
+function unpackSecrets(
+  cookie: string | undefined,
+): { secrets: SignInSecrets; isProof: boolean } | null {
+  const [state, nonce, verifier, purpose] = cookie?.split("~") ?? [];
+  if (!state || !nonce || !verifier) return null;
+  return { secrets: { state, nonce, verifier }, isProof: purpose === "proof" };
 }

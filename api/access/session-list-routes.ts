@@ -53,6 +53,7 @@ const end = defineRoute({
   method: "delete",
   path: "/v1/sessions/{id}",
   access: "admin",
+  needsProof: true,
   summary: "End a session. Every process refuses it within two seconds.",
   request: { params: idParams("session") },
   responses: { 204: { description: "The session has ended" }, ...problemResponse },

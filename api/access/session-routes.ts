@@ -8,6 +8,7 @@ import { unauthorized } from "../http/auth.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
+import { provenUntil } from "../http/proof.ts";
 import {
   createRouter,
   defineRoute,
@@ -58,6 +59,11 @@ const session = z
     idleExpiresAt: z.iso
       .datetime()
       .openapi({ description: "When the session ends if it is not used any more" }),
+    provenUntil: z.iso.datetime().nullable().openapi({
+      description:
+        "Until when the session may do what needs a proof of who uses it; null if it may not, until the person signs in again",
+      example: null,
+    }),
     features: z.array(z.enum(features)).openapi({
       description:
         "What this installation is set up for: `push` notifications in browsers, `sealing` of secrets and device addresses",
@@ -107,7 +113,7 @@ const begin = defineRoute({
   access: "session",
   summary: "Sign in to the console",
   description:
-    "Sets the cookie `__Host-tidings`, which scripts cannot read. The session has the rights of the key, and ends with it, after 12 hours without use, and after 7 days. A page of the same origin must send the request, with the header `X-Tidings-Console: 1`. `TIDINGS_API_KEY` can sign in on a loopback address only. The session that the browser has had ends.",
+    "Sets the cookie `__Host-tidings`, which scripts cannot read. The session has the rights of the key, and ends with it, after 12 hours without use, and after 7 days. A page of the same origin must send the request, with the header `X-Tidings-Console: 1`. `TIDINGS_API_KEY` can sign in on a loopback address only. The session that the browser has had ends. Signing in is also the proof of who uses the session, which operations with `x-tidings-proof` need: it may be at most 10 minutes old.",
   request: { body: jsonContent(signInBody) },
   responses: responses(201, "The new session", session),
 });
@@ -132,7 +138,7 @@ const end = defineRoute({
 export function sessionRoutes(services: Services) {
   const { keyring, sessions, sealer, clock, config } = services;
 
-  async function sessionJson({ id, caller, name, expiresAt }: Session) {
+  async function sessionJson({ id, caller, name, expiresAt, provenAt }: Session) {
     const now = clock();
     const { state } = await sealer.check();
     const idleExpiresAt = new Date(Math.min(now.getTime() + idleMs, expiresAt.getTime()));
@@ -146,6 +152,7 @@ export function sessionRoutes(services: Services) {
       keyId: parsePublicId("apiKey", caller.id) && caller.id,
       expiresAt: expiresAt.toISOString(),
       idleExpiresAt: idleExpiresAt.toISOString(),
+      provenUntil: provenUntil(provenAt, now)?.toISOString() ?? null,
       features: features.filter((feature) =>
         feature === "push" ? config.vapidPublicKey !== null : state === "up",
       ),

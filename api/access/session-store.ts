@@ -84,6 +84,10 @@ function requireConsoleUser(c: Context<ApiEnv>, { id, role }: Caller): void {
 /** Who signs in: the owner of a key, whoever has a code, or a person whom the OpenID provider has identified. */
 type SignIn = { caller: Caller } | { code: string } | { operator: Identified };
 
+/** When whoever signs in proved who they are: with a key or a code now, and to the OpenID provider when that says. */
+const proofOf = (by: SignIn, now: Date): Date | null =>
+  "operator" in by ? by.operator.provenAt : now;
+
 async function identify(
   client: Connection,
   { by, sessions, now }: { by: SignIn; sessions: Sessions; now: Date },
@@ -131,8 +135,8 @@ export async function beginSession(
     if (previous !== undefined)
       await client.query("DELETE FROM sessions WHERE hash = $1", [sessions.hashOf(previous)]);
     await client.query(
-      `INSERT INTO sessions (id, hash, key_id, operator_id, role, created_at, expires_at, last_used_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $6)`,
+      `INSERT INTO sessions (id, hash, key_id, operator_id, role, created_at, expires_at, last_used_at, proven_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $6, $8)`,
       [
         id,
         sessions.hashOf(secret),
@@ -141,6 +145,7 @@ export async function beginSession(
         operatorId && caller.role,
         now,
         expiresAt,
+        proofOf(by, now),
       ],
     );
     const after = { expiresAt: expiresAt.toISOString() };

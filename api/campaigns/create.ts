@@ -7,6 +7,7 @@ import { newCampaign } from "../../domain/campaign.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience, segmentsOf } from "../segments/audience.ts";
+import { requireProofForMany } from "./many.ts";
 import { type CampaignAnswer, readCampaign, setThrottle } from "./store.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
@@ -43,6 +44,7 @@ export async function createCampaign(
   const version = await pinVersion(templateVersions, tx, { template, data: wanted.data });
   refuseForeignSender(wanted.email, config, "/email");
   await segmentsOf(tx, wanted.audience);
+  if (startAt) await requireProofForMany(c, services, tx, wanted.audience);
   const type = typeKey === null ? null : await holdType(tx, typeKey);
   const now = clock();
   const attachmentIds = await holdAttachments(executeIn(tx), attachments, now);

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { readCampaignCounts } from "../../ledger/campaign-counts.ts";
 import { executeIn } from "../../ledger/sql.ts";
+import { audience } from "../../domain/audience.ts";
 import { type CampaignEdit, campaignEdit } from "../../domain/campaign.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { etagOf, ifMatchHeaders, requireMatch, setEtag } from "../http/etag.ts";
@@ -8,6 +9,7 @@ import { idParams, readPathId } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { changeVersioned } from "../http/versioned.ts";
 import { describedAudience } from "../segments/audience.ts";
+import { requireProofForMany } from "./many.ts";
 import { waitForWorkers } from "./stop-barrier.ts";
 import type { Services } from "../services.ts";
 import { planEdit } from "./edit-plan.ts";
@@ -125,6 +127,8 @@ export function campaignEditRoutes(services: Services) {
         if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null);
         const after = await updateCampaign(tx, id, columns, now);
         if (after.row.status === "draft") return { after };
+        if (after.row.status === "scheduled" && (changes.startAt || changes.audience))
+          await requireProofForMany(c, services, tx, audience.parse(after.row.audience));
         const requestId = c.get("requestId");
         return { after, committed: () => services.wakes.campaign(reference, { requestId }) };
       },

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { applyAction, type CampaignAction, throttle } from "../../domain/campaign.ts";
+import { audience } from "../../domain/audience.ts";
 import { instant } from "../../domain/time/instant.ts";
 import { changeOf } from "../http/audit.ts";
 import {
@@ -21,6 +22,7 @@ import { Problem } from "../http/problem.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
+import { requireProofForMany } from "./many.ts";
 import { waitForWorkers } from "./stop-barrier.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 
@@ -86,6 +88,8 @@ export function campaignActionRoutes(services: Services) {
       if (transition.kind === "refused") {
         throw new Problem("conflict", `The campaign cannot do that: ${transition.why}.`);
       }
+      if (request.action === "start" || request.action === "schedule")
+        await requireProofForMany(c, services, tx, audience.parse(before.row.audience));
       const { status, startAt, finishedAt } = transition.state;
       const after = await updateCampaign(tx, id, { status, startAt, finishedAt }, clock());
       return {

@@ -13,6 +13,7 @@ const nouns = {
   group: "group",
   inboxItem: "item of your inbox",
   notification: "notification",
+  savedView: "saved view",
   session: "session",
   suppression: "suppression",
 } as const satisfies Partial<Record<IdKind, string>>;

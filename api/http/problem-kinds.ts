@@ -4,6 +4,7 @@ export const problemTitles = {
   "malformed-body": [400, "The body cannot be read"],
   unauthorized: [401, "The API key, token or session is missing or wrong"],
   forbidden: [403, "The caller may not do this"],
+  "proof-required": [403, "The person has to prove who they are"],
   "not-found": [404, "The resource does not exist"],
   "method-not-allowed": [405, "The method is not allowed here"],
   "too-slow": [408, "The request took too long to arrive"],

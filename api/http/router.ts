@@ -170,6 +170,8 @@ const scopeExtension = "x-tidings-scope";
 export const classExtension = "x-tidings-class";
 /** The extension that holds the purpose that a recipient's token must have. */
 const purposeExtension = "x-tidings-purpose";
+/** The extension of routes that need a proof of who uses a session. */
+export const proofExtension = "x-tidings-proof";
 /** The extension of routes that pages of other origins may use. The document does not show it. */
 export const crossOriginExtension = "x-tidings-cross-origin";
 
@@ -183,6 +185,8 @@ interface Admission {
   purpose?: RecipientPurpose;
   /** Whether pages of the configured origins may use the route. By default they may use the routes of recipients only. */
   crossOrigin?: boolean;
+  /** Whether a session may use the route only within ten minutes of a proof of who uses it (api/http/proof.ts). By default it may at any time. */
+  needsProof?: boolean;
 }
 
 /**
@@ -199,6 +203,7 @@ export function defineRoute<
   scope: givenScope,
   purpose: givenPurpose,
   crossOrigin = access === "recipient",
+  needsProof = false,
   ...config
 }: Config) {
   const query = config.request?.query;
@@ -212,6 +217,7 @@ export function defineRoute<
     ...(scope && { [scopeExtension]: scope }),
     ...(access === "recipient" && { [purposeExtension]: givenPurpose ?? "preferences" }),
     [crossOriginExtension]: crossOrigin,
+    ...(needsProof && { [proofExtension]: true }),
     security: securityOf(access),
     ...(role && scope && { middleware: requireKey({ role, scope }) }),
   } as RouteConfig);
@@ -237,6 +243,8 @@ export interface TableRow {
   purpose: RecipientPurpose | null;
   /** Whether pages of the configured origins may use the route. */
   crossOrigin: boolean;
+  /** Whether a session needs a recent proof of who uses it. */
+  needsProof: boolean;
   /** Whether the route reads its body. A route that does not ignores any body. */
   readsBody: boolean;
 }
@@ -249,6 +257,7 @@ export function tableRow(route: RouteConfig): TableRow {
     [classExtension]: className,
     [purposeExtension]: purpose = null,
     [crossOriginExtension]: crossOrigin,
+    [proofExtension]: needsProof,
   } = route as RouteConfig & Record<string, unknown>;
   return {
     method: route.method.toUpperCase(),
@@ -258,6 +267,7 @@ export function tableRow(route: RouteConfig): TableRow {
     class: className as RouteClassName,
     purpose: purpose as RecipientPurpose | null,
     crossOrigin: crossOrigin === true,
+    needsProof: needsProof === true,
     readsBody: route.request?.body !== undefined,
   };
 }

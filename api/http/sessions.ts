@@ -35,6 +35,8 @@ export interface Session {
   name: string;
   /** When the session ends even if it is used. */
   expiresAt: Date;
+  /** When the person last proved who they are; null if it is not known. */
+  provenAt: Date | null;
 }
 
 /** Finds the sessions of cookies. An API process has one. */
@@ -67,6 +69,7 @@ interface SessionRow {
   hash: string;
   id: string;
   expiresAt: Date;
+  provenAt: Date | null;
   keyId: string | null;
   operatorId: string | null;
   /** That of the key or of the operator; null for the bootstrap key. */
@@ -77,7 +80,7 @@ interface SessionRow {
 }
 
 const findSql = `
-  SELECT encode(h.hash, 'base64') AS hash, s.id, s.expires_at AS "expiresAt", s.key_id AS "keyId", s.operator_id AS "operatorId",
+  SELECT encode(h.hash, 'base64') AS hash, s.id, s.expires_at AS "expiresAt", s.proven_at AS "provenAt", s.key_id AS "keyId", s.operator_id AS "operatorId",
     coalesce(k.name, o.name) AS name, coalesce(k.role, s.role) AS role, k.scopes, k.requests_per_minute AS "requestsPerMinute"
   FROM unnest($1::bytea[]) AS h(hash) JOIN sessions s ON s.hash = h.hash
     LEFT JOIN api_keys k ON k.id = s.key_id LEFT JOIN operators o ON o.id = s.operator_id
@@ -133,12 +136,14 @@ export function createSessions({
   };
 }
 
-function sessionOf({ id, expiresAt, keyId, operatorId, name, ...rights }: SessionRow): Session {
+function sessionOf(row: SessionRow): Session {
+  const { id, expiresAt, provenAt, keyId, operatorId, name, ...rights } = row;
+  const session = { id, expiresAt, provenAt };
   if (keyId !== null)
-    return { id, expiresAt, caller: callerOfKey({ id: keyId, ...rights }), name: name! };
+    return { ...session, caller: callerOfKey({ id: keyId, ...rights }), name: name! };
   if (operatorId !== null)
-    return { id, expiresAt, caller: callerOfOperator(operatorId, rights.role), name: name! };
-  return { id, expiresAt, caller: bootstrapCaller, name: bootstrapName };
+    return { ...session, caller: callerOfOperator(operatorId, rights.role), name: name! };
+  return { ...session, caller: bootstrapCaller, name: bootstrapName };
 }
 
 /** The caller whom an operator is, by their UUID. */

@@ -55,6 +55,7 @@ const put = defineRoute({
   method: "put",
   path: "/v1/gates/{kind}/{name}",
   access: "admin",
+  needsProof: true,
   summary: "Set the rate limit of a channel or provider. Workers apply it within about a second.",
   description:
     "No more messages than the rate plus its `burst` leave within any second; quotas count clock hours and days in UTC. Messages above a limit wait, without using up attempts; above " +
@@ -75,6 +76,7 @@ const remove = defineRoute({
   method: "delete",
   path: "/v1/gates/{kind}/{name}",
   access: "admin",
+  needsProof: true,
   summary: "Remove a rate limit. A provider that asked for a pause is used again.",
   description:
     "If the configuration of the workers has limits for the provider, these apply again, and what was used of its quotas still counts.",

@@ -123,6 +123,7 @@ const reset = defineRoute({
   method: "post",
   path: "/v1/providers/{name}/reset",
   access: "admin",
+  needsProof: true,
   summary: "Use a provider again at once: close its breaker and end any pause that it asked for",
   description: "Workers notice within a second. A rate limit and a quota stay in force.",
   request: {

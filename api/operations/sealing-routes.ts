@@ -68,6 +68,7 @@ const rotate = defineRoute({
   method: "post",
   path: "/v1/sealing/rotate",
   access: "admin",
+  needsProof: true,
   summary: "Encrypt secrets and device addresses with a new data key",
   description:
     "New values are encrypted with it at once, by other processes within a minute. The next maintenance, at 02:00 UTC or when its Schedule is triggered, decrypts the existing values and encrypts them with it. The previous data key is kept. With 503, a key in `SEALING_KEYS` is missing.",

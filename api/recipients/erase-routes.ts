@@ -41,6 +41,7 @@ const erase = defineRoute({
   method: "delete",
   path: "/v1/recipients/{recipient}",
   access: "admin",
+  needsProof: true,
   summary:
     "Erase a recipient: personal data and external id are deleted for good, and pending deliveries are cancelled. Idempotent.",
   description:

@@ -50,8 +50,8 @@ const cookieNamed = (headers: Headers, name: string) =>
   cookiesOf(headers).find(([pair]) => pair.startsWith(`${name}=`));
 
 /** Begins to sign in, as a browser that follows the redirect to the provider, and returns what the provider sends it back with. */
-async function goToProvider() {
-  const begun = await browse(api, "GET", "/v1/session/oidc");
+async function goToProvider({ proof = false } = {}) {
+  const begun = await browse(api, "GET", `/v1/session/oidc${proof ? "?proof=true" : ""}`);
   expect(begun.status).toBe(302);
   const [cookie, ...terms] = cookieNamed(begun.headers, "__Host-tidings-sign-in")!;
   const answer = await fetch(begun.headers.get("location")!, { redirect: "manual" });
@@ -65,9 +65,9 @@ const comeBack = ({ pathname, search }: URL, cookie?: string) =>
     headers: { "sec-fetch-site": "cross-site", ...(cookie !== undefined && { cookie }) },
   });
 
-async function signInThere() {
-  const { cookie, back } = await goToProvider();
-  const { status, headers, body } = await comeBack(back, cookie);
+async function signInThere({ proof = false, previous = "" } = {}) {
+  const { cookie, back } = await goToProvider({ proof });
+  const { status, headers, body } = await comeBack(back, `${cookie}; ${previous}`);
   const session = cookieNamed(headers, "__Host-tidings");
   return { status, headers, body, session, sent: { ...fromConsole, cookie: session?.[0] ?? "" } };
 }
@@ -111,6 +111,35 @@ describe("signing in through an OpenID provider", () => {
     expect(listed.map(({ actor }: { actor: string }) => actor)).toContain(after.actor);
     expect((await api.send("DELETE", `/v1/sessions/${after.id}`)).status).toBe(204);
     expect((await browse(api, "GET", "/v1/session", { headers: second.sent })).status).toBe(401);
+  });
+
+  it("proves who uses the session only if the provider says when the person signed in there", async () => {
+    const provenUntil = async (sent: Record<string, string>) =>
+      (await browse(api, "GET", "/v1/session", { headers: sent })).body.provenUntil;
+    const claims = { groups: ["ops"] };
+    issuer.state.person = { sub: "ada", claims };
+    const plain = await signInThere();
+    expect([issuer.state.prompt, issuer.state.maxAge]).toEqual([null, null]);
+    expect(await provenUntil(plain.sent)).toBeNull();
+    const make = (sent: Record<string, string>) =>
+      browse(api, "POST", "/v1/api-keys", { body: { name: "n", role: "viewer" }, headers: sent });
+    expect((await make(plain.sent)).body.type).toBe("urn:tidings:problem:proof-required");
+
+    const proves = (authTime: number | undefined) => {
+      issuer.state.person = { sub: "ada", claims: { ...claims, auth_time: authTime } };
+      return signInThere({ proof: true, previous: plain.sent.cookie });
+    };
+    const now = Math.floor(Date.now() / 1_000);
+    for (const useless of [undefined, now - 660]) {
+      const { status, session } = await proves(useless);
+      expect([useless, status, session]).toEqual([useless, 403, undefined]);
+    }
+    const proven = await proves(now - 60);
+    expect([issuer.state.prompt, issuer.state.maxAge]).toEqual(["login", "600"]);
+    expect([proven.status, proven.headers.get("location")]).toEqual([302, "/console/confirmed"]);
+    expect(await provenUntil(proven.sent)).toBe(new Date((now + 540) * 1_000).toISOString());
+    expect((await make(proven.sent)).status).toBe(201);
+    expect((await make(plain.sent)).status).toBe(401);
   });
 
   it("refuses a person whose groups have no role", async () => {

@@ -51,6 +51,7 @@ describe("signing in with a key", () => {
         keyId: id,
         expiresAt: expect.any(String) as string,
         idleExpiresAt: expect.any(String) as string,
+        provenUntil: expect.any(String) as string,
         features: ["sealing"],
         links: { temporalUi: "http://127.0.0.1:8233", docs: "/docs" },
         serverTime: expect.any(String) as string,

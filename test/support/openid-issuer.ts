@@ -28,7 +28,13 @@ export async function startOpenIdIssuer(client: {
   const keys = await generateKeyPair("RS256");
   const foreign = await generateKeyPair("RS256");
   const granted = new Map<string, Granted>();
-  const state = { person: { sub: "nobody" } as Person, isDown: false, refused: [] as string[] };
+  const state = {
+    person: { sub: "nobody" } as Person,
+    isDown: false,
+    refused: [] as string[],
+    prompt: null as string | null,
+    maxAge: null as string | null,
+  };
 
   const refuse = (why: string, status = 400) => {
     state.refused.push(why);
@@ -51,6 +57,8 @@ export async function startOpenIdIssuer(client: {
       const isRight = typeof form === "string" ? values[0] === form : form.test(values[0] ?? "");
       if (values.length !== 1 || !isRight) return refuse(`${name} is ${values.join(" and ")}`);
     }
+    state.prompt = query.get("prompt");
+    state.maxAge = query.get("max_age");
     const code = randomBytes(16).toString("base64url");
     granted.set(code, {
       person: state.person,

@@ -35,6 +35,7 @@ export function describeRoutes(table: readonly TableRow[]): string {
     row.access,
     row.scope === null ? "" : `\`${row.scope}\``,
     row.class,
+    row.needsProof ? "yes" : "",
   ]);
   return [
     head,
@@ -51,8 +52,12 @@ export function describeRoutes(table: readonly TableRow[]): string {
         connectionNames[limits.connections],
       ]),
     ),
-    "\n## Routes\n",
-    formatTable(["Method", "Path", "Role", "Scope", "Class"], routes),
+    `
+## Routes
+
+"Proof" marks routes that a session may use only within ten minutes of signing in ([console](console.md#proof)). Keys are not affected.
+`,
+    formatTable(["Method", "Path", "Role", "Scope", "Class", "Proof"], routes),
     "",
   ].join("\n");
 }
