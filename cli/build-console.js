@@ -21,6 +21,7 @@ export async function bundleConsole(root) {
     logLevel: "warn",
     // The tests of the console are beside its sources, and nothing in its folder is served as it is.
     publicDir: false,
+    define: { "import.meta.env.TIDINGS_VERSION": JSON.stringify(readVersion(root)) },
     build: {
       outDir,
       emptyOutDir: true,
@@ -48,6 +49,11 @@ export async function bundleConsole(root) {
       );
   return `${size.scripts} KB of scripts and ${size.styles} KB of styles, after gzip`;
 }
+
+/** The version of the package, which the console shows. */
+const readVersion = (/** @type {string} */ root) =>
+  /** @type {{ version: string }} */ (JSON.parse(readFileSync(join(root, "package.json"), "utf8")))
+    .version;
 
 export const isConsoleBuilt = (/** @type {string} */ root) =>
   existsSync(join(root, "dist/console/index.html"));

@@ -5,8 +5,10 @@ import {
   lazyRouteComponent,
   retainSearchParams,
 } from "@tanstack/react-router";
+import { readAuditSearch } from "./audit/search.ts";
 import { readCampaignSearch } from "./campaigns/search.ts";
 import { readDeliverySearch } from "./deliveries/search.ts";
+import { readSettingsSearch } from "./settings/search.ts";
 import { Root } from "./shell/root.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { Broken } from "./shell/broken.tsx";
@@ -83,6 +85,26 @@ const templates = createRoute({
   component: lazyRouteComponent(() => import("./templates/screen.tsx"), "TemplatesScreen"),
 });
 
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/audit",
+  validateSearch: readAuditSearch,
+  component: lazyRouteComponent(() => import("./audit/screen.tsx"), "AuditScreen"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  validateSearch: readSettingsSearch,
+  component: lazyRouteComponent(() => import("./settings/screen.tsx"), "SettingsScreen"),
+});
+
+const confirmed = createRoute({
+  getParentRoute: () => root,
+  path: "/confirmed",
+  component: lazyRouteComponent(() => import("./shell/confirmed.tsx"), "Confirmed"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
@@ -92,6 +114,9 @@ export const router = createRouter({
     campaign,
     queue,
     templates,
+    audit,
+    settings,
+    confirmed,
   ]),
   basepath: "/console",
   parseSearch,

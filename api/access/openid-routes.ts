@@ -95,9 +95,11 @@ export function openIdRoutes(services: Services) {
           "forbidden",
           "The OpenID provider does not say that you have just signed in there (auth_time), so that this proves nothing. Ask an administrator.",
         );
+      const previous = readSessionCookie(c);
       const secret = await beginSession(c, services, {
         by: { operator },
-        previous: readSessionCookie(c),
+        previous,
+        mustBe: begun.isProof && previous ? (await sessions.find(previous))?.caller.id : undefined,
       });
       sessions.clear();
       setSessionCookie(c, secret);

@@ -99,6 +99,13 @@ const signInBody = z
       description: "A code of `POST /v1/sign-in-codes`, which is valid once",
       example: "k.J0a8dV3xT1bZyq2mN7rKc4hPwL9sXf6uGe5tQoYiMnA",
     }),
+    actor: text(100)
+      .optional()
+      .openapi({
+        description:
+          "The `actor` of the session that is to be proved: the key or the code of somebody else is refused, and the session stays",
+        example: exampleIdOf("apiKey"),
+      }),
   })
   .refine(({ apiKey, code }) => (apiKey === undefined) !== (code === undefined), {
     message: "must have either apiKey or code",
@@ -162,13 +169,14 @@ export function sessionRoutes(services: Services) {
     };
   }
 
-  async function signIn(c: Context<ApiEnv>, { apiKey, code }: SignIn): Promise<Session> {
+  async function signIn(c: Context<ApiEnv>, { apiKey, code, actor }: SignIn): Promise<Session> {
     const caller = apiKey === undefined ? null : await keyring.findCaller(apiKey);
     if (apiKey !== undefined && !caller)
       throw unauthorized("This API key does not exist, or it has expired or been revoked.", apiKey);
     const secret = await beginSession(c, services, {
       by: caller ? { caller } : { code: code! },
       previous: readSessionCookie(c),
+      mustBe: actor,
     });
     sessions.clear();
     setSessionCookie(c, secret);

@@ -107,11 +107,16 @@ async function identify(
  * Signs in, and uses up the code if there is one: begins a session and ends the one that the browser has had. Resolves with the
  * secret for the cookie. Sessions whose time is over are removed.
  * @param previous the secret in the cookie of the request, if it has one
+ * @param mustBe the id of the caller who has to sign in again; by default anybody may
  */
 export async function beginSession(
   c: Context<ApiEnv>,
   { publicPool, sessions, clock }: Pick<Services, "publicPool" | "sessions" | "clock">,
-  { by, previous }: { by: SignIn; previous: string | undefined },
+  {
+    by,
+    previous,
+    mustBe,
+  }: { by: SignIn; previous: string | undefined; mustBe?: string | undefined },
 ): Promise<string> {
   return inTransaction(publicPool, async (client) => {
     const now = clock();
@@ -120,6 +125,11 @@ export async function beginSession(
       throw unauthorized(
         "This code is not valid: it was used, is older than 10 minutes, or its key has ended. Get a new one, or sign in with an API key.",
         "code",
+      );
+    if (mustBe !== undefined && caller.id !== mustBe)
+      throw new Problem(
+        "forbidden",
+        "You have signed in as somebody else. Sign in as the person whose session this is, or sign out first.",
       );
     requireConsoleUser(c, caller);
     c.set("caller", caller);

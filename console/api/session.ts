@@ -37,8 +37,16 @@ export const openIdQuery = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 });
 
-/** Signs in with an API key, or with the code of a link. Throws `ApiProblem` if it is refused. */
-export async function signIn(by: { apiKey: string } | { code: string }): Promise<void> {
+/** Where they prove to that provider who they are, and what shows that they have. */
+export const openIdProofUrl = `${openIdUrl}?proof=true`;
+
+/**
+ * Signs in with an API key, or with the code of a link. Throws `ApiProblem` if it is refused. With `actor`, only that person is let in, who so
+ * proves who they are.
+ */
+export async function signIn(
+  by: { apiKey: string; actor?: string } | { code: string },
+): Promise<void> {
   await readBody(
     await fetch("/v1/session", {
       method: "POST",

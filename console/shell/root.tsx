@@ -1,9 +1,12 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { SessionContext, sessionQuery, type Session } from "../api/session.ts";
+import { useIsProofAsked } from "../api/proof.ts";
 import { useSignedOut } from "../api/signed-out.ts";
 import { Shell } from "./shell.tsx";
 import { ReturnDialog, SignInPage, Unreachable } from "./sign-in.tsx";
+
+const ProofDialog = lazy(() => import("./proof-dialog.tsx"));
 
 /**
  * Shows the page to those who have signed in, and to others the page to sign in. If the session ends while somebody works, the page
@@ -13,6 +16,7 @@ export function Root() {
   const { data, error, isPending, refetch } = useQuery(sessionQuery);
   const [kept, setKept] = useState<Session | null>(null);
   const isSignedOut = useSignedOut();
+  const isProofAsked = useIsProofAsked();
   const client = useQueryClient();
   if (data && data !== kept) setKept(data);
 
@@ -27,6 +31,7 @@ export function Root() {
             client.setQueryData(sessionQuery.queryKey, null);
           }}
         />
+        <Suspense>{isProofAsked && <ProofDialog />}</Suspense>
         {(isSignedOut || data === null) && (
           <ReturnDialog
             onSignedIn={() => {

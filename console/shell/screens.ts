@@ -7,4 +7,6 @@ export const screens = [
   { to: "/deliveries", name: "Deliveries", icon: "deliveries", key: "d" },
   { to: "/queue", name: "Queue", icon: "queue", key: "q" },
   { to: "/templates", name: "Templates", icon: "templates", key: "t" },
+  { to: "/audit", name: "Audit", icon: "audit", key: "a" },
+  { to: "/settings", name: "Settings", icon: "settings", key: "s" },
 ] as const satisfies readonly { to: string; name: string; icon: IconName; key: string }[];

@@ -1,4 +1,4 @@
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useId, useState } from "react";
 import { Bell } from "../alerts/bell.tsx";
 import { useLiveness } from "../api/live.ts";
@@ -8,18 +8,18 @@ import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { zoneName, zones } from "../words/instants.ts";
-import { areSingleKeysOn, setSingleKeys } from "./shortcuts.ts";
 import { readTheme, setTheme, themes } from "./theme.ts";
 import styles from "./top-bar.module.css";
 
 interface TopBarProps {
   onSearch: () => void;
   onKeys: () => void;
+  onSaveView: () => void;
   onSignedOut: () => void;
 }
 
 /** The bar above every screen. */
-export function TopBar({ onSearch, onKeys, onSignedOut }: TopBarProps) {
+export function TopBar({ onSearch, onSaveView, ...menu }: TopBarProps) {
   return (
     <header className={styles.bar}>
       <span className={styles.menu}>
@@ -35,11 +35,12 @@ export function TopBar({ onSearch, onKeys, onSignedOut }: TopBarProps) {
       <LiveDot />
       <ZoneSwitch />
       <Bell />
-      <ThemeButton />
-      <span className={styles.keys}>
-        <IconButton icon="keyboard" label="Keyboard shortcuts (?)" onClick={onKeys} />
+      <span className={styles.wide}>
+        <IconButton icon="star" label="Save this view" onClick={onSaveView} />
+        <ThemeButton />
+        <IconButton icon="keyboard" label="Keyboard shortcuts (?)" onClick={menu.onKeys} />
       </span>
-      <Me onKeys={onKeys} onSignedOut={onSignedOut} />
+      <Me onSaveView={onSaveView} {...menu} />
     </header>
   );
 }
@@ -124,10 +125,11 @@ function ThemeButton() {
   );
 }
 
-function Me({ onKeys, onSignedOut }: { onKeys: () => void; onSignedOut: () => void }) {
+const closeMenu = () => document.getElementById("me")?.hidePopover();
+
+function Me({ onKeys, onSaveView, onSignedOut }: Omit<TopBarProps, "onSearch">) {
   const session = useSession();
   const navigate = useNavigate();
-  const [hasKeys, setKeys] = useState(areSingleKeysOn);
   const leave = async () => {
     try {
       await signOut();
@@ -151,20 +153,22 @@ function Me({ onKeys, onSignedOut }: { onKeys: () => void; onSignedOut: () => vo
         <p className="muted">
           Signed in until <Instant at={session.expiresAt} />
         </p>
-        <label className={styles.check}>
-          <input
-            type="checkbox"
-            role="switch"
-            aria-checked={hasKeys}
-            checked={hasKeys}
-            onChange={({ target }) => {
-              setSingleKeys(target.checked);
-              setKeys(target.checked);
-            }}
-          />
-          Single-key shortcuts
-        </label>
         <ul className={styles.links}>
+          <li>
+            <button
+              type="button"
+              onClick={onSaveView}
+              popoverTarget="me"
+              popoverTargetAction="hide"
+            >
+              <Icon name="star" /> Save this view
+            </button>
+          </li>
+          <li>
+            <Link to="/settings" search={{ tab: "appearance" }} onClick={closeMenu}>
+              <Icon name="settings" /> Settings
+            </Link>
+          </li>
           <li>
             <button type="button" onClick={onKeys} popoverTarget="me" popoverTargetAction="hide">
               <Icon name="keyboard" /> Keyboard shortcuts

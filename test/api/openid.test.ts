@@ -134,6 +134,9 @@ describe("signing in through an OpenID provider", () => {
       const { status, session } = await proves(useless);
       expect([useless, status, session]).toEqual([useless, 403, undefined]);
     }
+    issuer.state.person = { sub: "eve", claims: { ...claims, auth_time: now } };
+    const other = await signInThere({ proof: true, previous: plain.sent.cookie });
+    expect([other.status, other.session]).toEqual([403, undefined]);
     const proven = await proves(now - 60);
     expect([issuer.state.prompt, issuer.state.maxAge]).toEqual(["login", "600"]);
     expect([proven.status, proven.headers.get("location")]).toEqual([302, "/console/confirmed"]);

@@ -78,6 +78,19 @@ describe("a proof of who uses a session", () => {
     late = 0;
   });
 
+  it("is not given by the key of somebody else, which leaves the session as it is", async () => {
+    const { sent, cookie } = await signInLongAgo();
+    const other = await makeKey(api, { role: "admin" });
+    const { actor } = (await browse(api, "GET", "/v1/session", { headers: sent })).body;
+    const prove = (apiKey: string) =>
+      browse(api, "POST", "/v1/session", { body: { apiKey, actor }, headers: { ...sent, cookie } });
+    const refused = await prove(other.secret);
+    expect([refused.status, refused.headers.get("set-cookie")]).toEqual([403, null]);
+    expect((await browse(api, "GET", "/v1/session", { headers: sent })).status).toBe(200);
+    expect((await prove(secret)).status).toBe(201);
+    late = 0;
+  });
+
   it("is not asked for reads, nor of those whose role does not suffice", async () => {
     late = 0;
     const viewer = await makeKey(api, { role: "viewer" });

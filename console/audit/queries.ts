@@ -1,0 +1,36 @@
+import { queryOptions } from "@tanstack/react-query";
+import type { AnswerOf } from "tidings/client";
+import { api } from "../api/client.ts";
+import { answerOf } from "../api/problem.ts";
+import { omitUndefined } from "../shell/url.ts";
+import type { AuditSearch } from "./search.ts";
+
+export type AuditEntry = AnswerOf<typeof api.v1.audit.$get>["items"][number];
+
+/** A page of the audit trail, the newest entries first. */
+export function auditQuery({
+  action,
+  actor,
+  resource,
+  request,
+  from,
+  before,
+  cursor,
+}: AuditSearch) {
+  const query = {
+    limit: "50",
+    ...omitUndefined({
+      action,
+      actor,
+      resource,
+      requestId: request,
+      createdFrom: from,
+      createdBefore: before,
+      cursor,
+    }),
+  };
+  return queryOptions({
+    queryKey: ["audit", query],
+    queryFn: ({ signal }) => answerOf(api.v1.audit.$get({ query }, { init: { signal } })),
+  });
+}

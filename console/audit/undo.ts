@@ -1,0 +1,93 @@
+import { consoleFetch } from "../api/client.ts";
+import { readBody } from "../api/problem.ts";
+import type { AuditEntry } from "./queries.ts";
+
+type Facts = Readonly<Record<string, unknown>>;
+
+/** Fields that follow from a change, and are not changed by themselves. */
+const derived = new Set(["version", "updatedAt", "createdAt", "createdBy"]);
+
+const isObject = (value: unknown): value is Facts =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isSame = (a: unknown, b: unknown): boolean => {
+  if (!isObject(a) || !isObject(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b)) return a === b;
+    return a.length === b.length && a.every((each, index) => isSame(each, b[index]));
+  }
+  const keys = Object.keys({ ...a, ...b });
+  return keys.every((key) => isSame(a[key], b[key]));
+};
+
+/** Leaves out of the facts of an entry what follows from the change. */
+const essence = (facts: Facts): Facts =>
+  Object.fromEntries(Object.entries(facts).filter(([key]) => !derived.has(key)));
+
+/** The merge patch (RFC 7396) that makes `before` of `after`: what was added is removed by null. */
+export function reversePatch(before: Facts, after: Facts): Facts {
+  const keys = Object.keys({ ...before, ...after }).filter(
+    (key) => !isSame(before[key], after[key]),
+  );
+  return Object.fromEntries(
+    keys.map((key) => {
+      const [old, now] = [before[key], after[key]];
+      if (!(key in before)) return [key, null];
+      return [key, isObject(old) && isObject(now) ? reversePatch(old, now) : old];
+    }),
+  );
+}
+
+/** Where the resource of an action is changed, and how the fields of its entries become a request. Only these have a true inverse. */
+const inverses: Readonly<
+  Record<
+    string,
+    {
+      path: (key: string) => string;
+      within?: string;
+      patch: (before: Facts, after: Facts) => Facts;
+    }
+  >
+> = {
+  "policy.update": { path: () => "/v1/policy", within: "policy", patch: reversePatch },
+  "type.update": { path: (key) => `/v1/notification-types/${key}`, patch: reversePatch },
+  "segment.update": { path: (key) => `/v1/segments/${key}`, patch: (before) => before },
+  "routing-rule.update": { path: (key) => `/v1/routing-rules/${key}`, patch: (before) => before },
+};
+
+/** Whether a change can be undone by another one that is its inverse. */
+export function canUndo({ action, before, after }: AuditEntry): boolean {
+  // Another route changes the order of rules.
+  return action in inverses && before !== null && after !== null && !("position" in before);
+}
+
+/**
+ * Undoes a change. Resolves with false, and changes nothing, if the fields have been changed again since.
+ * @throws ApiProblem if the API refuses it
+ */
+export async function undoChange({
+  action,
+  resource,
+  before,
+  after,
+}: AuditEntry): Promise<boolean> {
+  const { path, within, patch } = inverses[action]!;
+  const [old, made] = [essence(before!), essence(after!)];
+  const address = path(encodeURIComponent(resource));
+  const response = await consoleFetch(address);
+  const answer = (await readBody(response)) as Facts;
+  const current = (within === undefined ? answer : answer[within]) as Facts;
+  if (!Object.keys({ ...old, ...made }).every((key) => isSame(current[key], made[key])))
+    return false;
+  await readBody(
+    await consoleFetch(address, {
+      method: "PATCH",
+      headers: {
+        "content-type": "application/json",
+        // Whoever changes it in this moment is not overwritten.
+        "if-match": response.headers.get("etag") ?? "",
+      },
+      body: JSON.stringify(patch(old, made)),
+    }),
+  );
+  return true;
+}
