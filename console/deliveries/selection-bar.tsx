@@ -1,5 +1,7 @@
 import { useState } from "react";
+import { includesRole, useSession } from "../api/session.ts";
 import { Button } from "../parts/button.tsx";
+import { usePaletteActions } from "../shell/palette-actions.ts";
 import { formatCount } from "../words/numbers.ts";
 import { type Verb, verbs, verbWords } from "./verbs.ts";
 import styles from "./selection-bar.module.css";
@@ -15,6 +17,16 @@ interface SelectionBarProps {
 /** What can be done with the selected rows, or with all that match the filters, on other pages too. */
 export function SelectionBar({ count, hasFilters, onClear, onVerb }: SelectionBarProps) {
   const [isAll, setAll] = useState(false);
+  const { role } = useSession();
+  usePaletteActions(
+    includesRole(role, "sender")
+      ? verbs.map((verb) => ({
+          name: `${verbWords[verb].name} ${isAll ? "all that match" : "the selection"}`,
+          icon: verbWords[verb].icon,
+          act: () => onVerb(verb, isAll),
+        }))
+      : [],
+  );
   return (
     <div className={styles.bar} role="toolbar" aria-label="With the selection">
       <strong className="figures">

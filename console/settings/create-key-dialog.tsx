@@ -85,7 +85,7 @@ export function CreateKeyDialog({
         <Fields>
           <Field
             label="Name"
-            hint="Who or what uses it: everybody who can sign in sees this name beside changes."
+            hint="The person or the service that uses it. Everybody who can sign in sees this name beside changes."
             error={errors.name?.message}
           >
             {(control) => <input {...control} {...register("name")} autoComplete="off" autoFocus />}

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useState } from "react";
 import { useSession } from "../api/session.ts";
 import { ActorName } from "../parts/actor-name.tsx";
 import { Button } from "../parts/button.tsx";
@@ -35,12 +35,9 @@ export function KeysTab() {
     }),
     placeholderData: keepPreviousData,
   });
-  usePaletteActions(
-    useMemo(
-      () => [{ name: "Create an API key", icon: "shield", act: () => setOver({ kind: "create" }) }],
-      [],
-    ),
-  );
+  usePaletteActions([
+    { name: "Create an API key", icon: "shield", act: () => setOver({ kind: "create" }) },
+  ]);
   const close = () => setOver(null);
   const showSecret = (key: KeyWithSecret) => setOver({ kind: "secret", key });
   return (

@@ -109,6 +109,81 @@ const places: readonly {
     path: () => "deliveries?columns=recipient,reason&span=day&before=2100-01-01T00:00:00Z",
     ready: (page) => page.getByRole("slider").first().waitFor(),
   },
+  {
+    name: "the audit trail with the details of an entry",
+    path: () => "audit?action=campaign",
+    act: (page) => page.locator("tbody tr[id] button").first().click(),
+    ready: (page) => page.getByRole("rowheader", { name: "Name" }).waitFor(),
+  },
+  {
+    name: "no changes",
+    path: () => "audit?resource=nothing",
+    ready: (page) => page.getByText("No changes match").waitFor(),
+  },
+  {
+    name: "the API keys",
+    path: () => "settings?tab=keys",
+    ready: (page) =>
+      page
+        .getByRole("row", { name: /Ada Admin/ })
+        .first()
+        .waitFor(),
+  },
+  {
+    name: "making a key",
+    path: () => "settings?tab=keys",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Create a key" }).click();
+      await page.getByText("Limit it further").click();
+    },
+    ready: (page) => page.getByRole("checkbox", { name: "templates:read" }).waitFor(),
+  },
+  {
+    name: "asking for a proof over another dialog",
+    path: () => "settings?tab=keys",
+    act: async (page) => {
+      await world.forgetProof(page);
+      await page.getByRole("button", { name: "Create a key" }).click();
+      await page.getByRole("button", { name: "Create the key" }).click();
+    },
+    ready: (page) => page.getByRole("dialog", { name: "Confirm that it is you" }).waitFor(),
+  },
+  {
+    name: "the sessions",
+    path: () => "settings?tab=sessions",
+    ready: (page) => page.getByText("(this browser)").waitFor(),
+  },
+  {
+    name: "no saved views",
+    path: () => "settings?tab=views",
+    ready: (page) => page.getByText("No saved views yet").waitFor(),
+  },
+  {
+    name: "the appearance",
+    path: () => "settings?tab=appearance",
+    ready: (page) => page.getByRole("group", { name: "Theme" }).waitFor(),
+  },
+  {
+    name: "about",
+    path: () => "settings?tab=about",
+    ready: (page) => page.getByText("This installation").waitFor(),
+  },
+  {
+    name: "saving a view",
+    path: () => "queue",
+    act: async (page) => {
+      await page.getByRole("rowheader").first().waitFor();
+      await page.getByRole("button", { name: /^Signed in as/ }).click();
+      await page.locator("#me").getByRole("button", { name: "Save this view" }).click();
+    },
+    ready: (page) => page.getByRole("dialog", { name: "Save this view" }).waitFor(),
+  },
+  {
+    name: "the menu of the person",
+    path: () => "queue",
+    act: (page) => page.getByRole("button", { name: /^Signed in as/ }).click(),
+    ready: (page) => page.getByRole("button", { name: "Sign out" }).waitFor(),
+  },
 ];
 
 describe.each([

@@ -193,9 +193,9 @@ describe("the palette", () => {
     await field.pressSequentially("new");
     expect(await field.inputValue()).toBe("new");
     expect(await page.getByRole("dialog").count()).toBe(0);
-    await page.getByRole("button", { name: "Signed in as Ada Admin" }).click();
+    await page.goto(`${world.url}settings?tab=appearance`);
     await page.getByRole("switch", { name: "Single-key shortcuts" }).uncheck();
-    await page.keyboard.press("Escape");
+    await page.getByRole("link", { name: "Deliveries" }).click();
     await page.locator("tbody tr").first().focus();
     await page.keyboard.press("?");
     await page.keyboard.press("Control+k");

@@ -2,14 +2,21 @@ import { join } from "node:path";
 import axe from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import type { ApiDeps } from "../../api/http/router.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { type Api, makeKey, startApi } from "../api/harness.ts";
 import { launchBrowser } from "./browser.ts";
 import { listen } from "./listening.ts";
 import { patience, waitMs } from "./patience.ts";
 
-/** A browser, and an API that serves the built console, for all tests of a file, with people of two roles. */
-export function useConsole(prepare: (api: Api) => Promise<void>) {
+/**
+ * A browser, and an API that serves the built console, for all tests of a file, with people of two roles.
+ * @param configure makes settings of the API that depend on the origin at which it is served
+ */
+export function useConsole(
+  prepare: (api: Api) => Promise<void>,
+  configure: (origin: string) => Promise<Partial<ApiDeps["config"]>> = async () => ({}),
+) {
   let browser: Browser;
   let server: Awaited<ReturnType<typeof listen>>;
   let viewerKey: string;
@@ -25,6 +32,7 @@ export function useConsole(prepare: (api: Api) => Promise<void>) {
     visit,
     signIn,
     endSession,
+    forgetProof,
     /** Opens a page of the console as a person of a role. */
     async open(
       path = "",
@@ -74,9 +82,22 @@ export function useConsole(prepare: (api: Api) => Promise<void>) {
     await expect.poll(async () => (await read()).status(), patience).toBe(401);
   }
 
+  /** Makes the proof of who uses the session of a page too old, as after ten minutes. */
+  async function forgetProof(page: Page): Promise<void> {
+    await world.api.prisma.session.updateMany({ data: { provenAt: null } });
+    const headers = { "sec-fetch-site": "same-origin" };
+    const read = async () => {
+      const answer = await page.request.get(new URL("/v1/session", world.url).href, { headers });
+      return ((await answer.json()) as { provenUntil: string | null }).provenUntil;
+    };
+    await expect.poll(read, patience).toBeNull();
+  }
+
   beforeAll(async () => {
+    server = await listen((request) => world.api.app.fetch(request));
     world.api = await startApi({
       config: {
+        ...(await configure(server.url)),
         console: {
           hosts: ["127.0.0.1"],
           publicOrigin: "https://tidings.example.org",
@@ -90,7 +111,6 @@ export function useConsole(prepare: (api: Api) => Promise<void>) {
     await prepare(world.api);
     world.adminKey = (await makeKey(world.api, { name: "Ada Admin", role: "admin" })).secret;
     viewerKey = (await makeKey(world.api, { name: "Vera Viewer", role: "viewer" })).secret;
-    server = await listen(world.api.app.fetch);
     world.url = `${server.url}/console/`;
     browser = await launchBrowser();
   });

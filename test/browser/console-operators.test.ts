@@ -1,0 +1,328 @@
+import type { Page } from "playwright-core";
+import { afterAll, describe, expect, it } from "vitest";
+import { screens } from "../../console/shell/screens.ts";
+import { parseSubnet } from "../../lib/outbound/addresses.ts";
+import { makeKey } from "../api/harness.ts";
+import { populate } from "../api/populated.ts";
+import { useConsole } from "../support/console-pages.ts";
+import { startOpenIdIssuer } from "../support/openid-issuer.ts";
+import { patience } from "../support/patience.ts";
+
+const until = expect.poll;
+const hostile = `<img src=x onerror="alert(1)">`;
+const script = "javascript:alert(1)";
+let issuer: Awaited<ReturnType<typeof startOpenIdIssuer>>;
+let failed: string;
+let campaign: string;
+
+const world = useConsole(
+  async (api) => {
+    await populate(api);
+    const first = async (path: string) => (await api.send("GET", path)).body.items[0].id as string;
+    failed = await first("/v1/deliveries?status=failed");
+    campaign = await first("/v1/campaigns?status=running");
+    const key = await makeKey(api, { role: "sender", name: hostile });
+    await api.send(
+      "POST",
+      "/v1/segments",
+      { key: "hostile", name: hostile, filter: { attribute: script, equals: hostile } },
+      { authorization: `Bearer ${key.secret}` },
+    );
+    await api.send("POST", "/v1/views", { name: hostile, path: "/queue", isShared: true });
+    await api.prisma
+      .$executeRaw`UPDATE campaigns SET name = ${`${script} ${hostile}`} WHERE status = 'paused'`;
+  },
+  async (origin) => {
+    const redirectUri = `${origin}/v1/session/oidc/callback`;
+    issuer = await startOpenIdIssuer({ id: "tidings", secret: "a secret", redirectUri });
+    return {
+      openId: {
+        issuer: issuer.url,
+        clientId: "tidings",
+        clientSecret: "a secret",
+        scopes: "openid",
+        groupsClaim: "groups",
+        roles: [{ group: "ops", role: "admin" }],
+        redirectUri,
+      },
+      endpoints: {
+        pushServices: [],
+        privateSubnets: [parseSubnet("127.0.0.0/8")!],
+        ports: [Number(new URL(issuer.url).port)],
+      },
+    };
+  },
+);
+afterAll(() => issuer?.stop());
+
+/** What went wrong, apart from the redirects to the provider, which the browser reports and does not follow where a page only asks for them. */
+const complaints = () => world.complaints.filter((one) => !one.includes(issuer.url));
+const seconds = () => Math.floor(Date.now() / 1_000);
+const dialog = (page: Page, name: string) => page.getByRole("dialog", { name });
+const secretOf = (page: Page) =>
+  page
+    .locator("code", { hasText: /^tdg_[\w-]{43}$/ })
+    .first()
+    .textContent();
+
+describe("API keys", () => {
+  it("are made after a proof of who asks, their secret is shown once, and they are revoked", async () => {
+    const page = await world.open("settings");
+    await world.forgetProof(page);
+    await page.getByRole("button", { name: "Create a key" }).click();
+    const create = dialog(page, "Create an API key");
+    await create.getByRole("button", { name: "Create the key" }).click();
+    // The API has the last word, also on an empty name.
+    const proof = dialog(page, "Confirm that it is you");
+    await proof.getByRole("button", { name: "Not now" }).click();
+    await create.getByText("needs a proof of who you are").waitFor();
+    await create.getByLabel("Name").fill("billing service");
+    await create.getByLabel("Role").selectOption("sender");
+    await create.getByText("Limit it further").click();
+    await create.getByRole("checkbox", { name: "notifications:write" }).check();
+    await create.getByRole("button", { name: "Create the key" }).click();
+    await proof.getByLabel("API key of Ada Admin").fill("a-wrong-key-of-24-characters");
+    await proof.getByRole("button", { name: "Confirm" }).click();
+    await proof.getByText("This key is not valid").waitFor();
+    await proof.getByLabel("API key of Ada Admin").fill(world.adminKey);
+    await proof.getByRole("button", { name: "Confirm" }).click();
+
+    const shown = dialog(page, "The secret of billing service");
+    await shown.waitFor();
+    const secret = (await secretOf(page))!;
+    await page.keyboard.press("Escape");
+    await shown.getByText("Store the secret first").waitFor();
+    await shown.getByLabel("I have stored the secret").check();
+    await shown.getByRole("button", { name: "Done" }).click();
+    await shown.waitFor({ state: "detached" });
+    expect(await page.content()).not.toContain(secret);
+    const as = { authorization: `Bearer ${secret}` };
+    const use = async () => (await world.api.send("GET", "/v1/queues", undefined, as)).status;
+    expect(await use()).toBe(403);
+    const row = page.getByRole("row", { name: /billing service/ });
+    await row.getByText("notifications:write").waitFor();
+    await row.getByText("Ada Admin").waitFor();
+
+    await row.getByRole("button", { name: "Revoke billing service" }).click();
+    await page.getByRole("button", { name: "Revoke the key" }).click();
+    await page.getByText("The key billing service is revoked.").waitFor();
+    await until(use, patience).toBe(401);
+    await row.waitFor({ state: "detached" });
+    await page.getByLabel("Also keys that have expired or been revoked").check();
+    await row.getByText("Revoked", { exact: true }).waitFor();
+    expect(complaints()).toEqual([]);
+  });
+
+  it("and their secrets are in no address, no Referer, no history and no storage", async () => {
+    const sent: string[] = [];
+    const page = await world.visit("settings?tab=keys");
+    page.on("request", (request) => sent.push(request.url(), request.headers()["referer"] ?? ""));
+    await world.signIn(page, world.adminKey);
+    await page
+      .getByRole("row", { name: /Vera Viewer/ })
+      .getByText("Rotate")
+      .click();
+    await page.getByLabel("The previous secret still works").selectOption("604800");
+    await page.getByRole("button", { name: "Make a new secret" }).click();
+    await dialog(page, "The secret of Vera Viewer").waitFor();
+    const secret = (await secretOf(page))!;
+    await page.getByLabel("I have stored the secret").check();
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("link", { name: "Queue" }).click();
+    await page.getByRole("heading", { name: "Queue", exact: true }).waitFor();
+    await page.goBack();
+    await page.getByRole("row", { name: /Vera Viewer/ }).waitFor();
+    const kept = await page.evaluate(
+      `JSON.stringify([{...localStorage}, {...sessionStorage}, history.state, location.href, document.cookie, document.title])`,
+    );
+    for (const token of [secret, world.adminKey]) {
+      expect(kept).not.toContain(token);
+      expect(sent.join("\n")).not.toContain(token);
+      expect(await page.content()).not.toContain(token);
+    }
+    expect(complaints()).toEqual([]);
+  });
+});
+
+describe("signing in with an organisation", () => {
+  it("begins at the button, and a proof is given in another tab while the page waits", async () => {
+    issuer.state.person = { sub: "ada", claims: { name: "Ada L.", groups: ["ops"] } };
+    const page = await world.visit("audit");
+    await page.getByRole("link", { name: "Sign in with your organisation" }).click();
+    await page.getByRole("button", { name: "Signed in as Ada L." }).waitFor();
+    await page.goto(`${world.url}settings?tab=keys`);
+    await page.getByRole("button", { name: "Create a key" }).click();
+    await page.getByLabel("Name").fill("made with a proof");
+    await page.getByRole("button", { name: "Create the key" }).click();
+    const proof = dialog(page, "Confirm that it is you");
+    issuer.state.person = {
+      sub: "ada",
+      claims: { name: "Ada L.", groups: ["ops"], auth_time: seconds() },
+    };
+    const [tab] = await Promise.all([
+      page.context().waitForEvent("page"),
+      proof.getByRole("link", { name: "Confirm with your organisation" }).click(),
+    ]);
+    await tab.getByText("You have confirmed that it is you").waitFor();
+    await dialog(page, "The secret of made with a proof").waitFor();
+    expect(complaints()).toEqual([]);
+  });
+});
+
+describe("the audit trail", () => {
+  it("says who changed what from what to what, and is filtered in the address", async () => {
+    await world.api.send(
+      "PATCH",
+      "/v1/segments/hostile",
+      { name: "Renamed" },
+      { "if-match": '"1"' },
+    );
+    const page = await world.open("audit?action=segment");
+    const rows = page.locator("tbody tr[id]");
+    await until(() => rows.count(), patience).toBeGreaterThan(1);
+    await rows.first().getByText("Segment: update").waitFor();
+    await rows.first().getByText("First API key").waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    const name = page.getByRole("row", { name: /^Name/ });
+    expect(await name.locator("td").allTextContents()).toEqual([hostile, "Renamed"]);
+
+    await page.getByRole("button", { name: "Undo this change" }).click();
+    await page.getByText("The change is undone.").waitFor();
+    expect((await world.api.send("GET", "/v1/segments/hostile")).body.name).toBe(hostile);
+    await page.getByRole("button", { name: "Undo this change" }).click();
+    await page.getByText("Nothing was undone").waitFor();
+
+    await page.getByLabel("What was changed", { exact: true }).selectOption("campaign");
+    await until(() => new URL(page.url()).search, patience).toBe("?action=campaign");
+    await page.getByLabel("Filter by an author").fill("nobody-has-this-key");
+    await page.keyboard.press("Enter");
+    await page.getByText("No changes match these filters").waitFor();
+    expect(complaints()).toEqual([]);
+  });
+});
+
+describe("saved views", () => {
+  it("are saved from the bar, opened from the rail and the palette, and deleted with undo", async () => {
+    const page = await world.open("deliveries?status=failed&tz=utc");
+    await page.locator("tbody tr").first().waitFor();
+    await page.getByRole("button", { name: "Save this view" }).first().click();
+    await page.getByLabel("Name").fill("ada@example.org");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("must not contain an address").waitFor();
+    await page.getByLabel("Name").fill("All that failed");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("The view All that failed is saved.").waitFor();
+    await page.getByRole("link", { name: "Queue" }).click();
+    await page.locator("#rail").getByRole("link", { name: "All that failed" }).click();
+    await until(() => new URL(page.url()).search, patience).toContain("status=failed");
+    expect(new URL(page.url()).searchParams.get("tz")).toBe("utc");
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("saved views");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Delete the view All that failed" }).click();
+    await page.getByText("The view All that failed is deleted.").waitFor();
+    await page.keyboard.press("z");
+    await page.getByRole("button", { name: "Delete the view All that failed" }).waitFor();
+    expect(complaints()).toEqual([]);
+  });
+});
+
+describe("a link", () => {
+  it("shows the same to whoever opens it: rows, drawer and zone", async () => {
+    const first = await world.open("deliveries?status=failed");
+    await first.locator("tbody tr").first().waitFor();
+    await first.getByRole("banner").getByText("UTC", { exact: true }).click();
+    await first.locator("tbody tr").first().focus();
+    await first.keyboard.press("w");
+    await first.locator("blockquote").waitFor();
+    const shown = async (page: Page) => ({
+      rows: await page.locator("tbody tr[id]").evaluateAll((rows) => rows.map(({ id }) => id)),
+      drawer: await page.getByRole("dialog").locator("blockquote").allTextContents(),
+      heading: await page.locator("thead").first().textContent(),
+    });
+    const url = first.url();
+    const second = await world.visit(url.slice(world.url.length));
+    await world.signIn(second, world.adminKey);
+    await second.locator("blockquote").waitFor();
+    expect(second.url()).toBe(url);
+    expect(await shown(second)).toEqual(await shown(first));
+    expect((await shown(second)).heading).toContain("UTC");
+    expect(url).toContain(`why=${failed.slice(0, 4)}`);
+  });
+});
+
+describe("a viewer", () => {
+  it("can do nothing on any screen, and is never refused", async () => {
+    const page = await world.open("", { as: "viewer" });
+    const refused: string[] = [];
+    const changing: string[] = [];
+    page.on("response", (response) => {
+      if (response.status() === 403) refused.push(response.url());
+    });
+    page.on("request", (request) => {
+      if (request.method() !== "GET") changing.push(`${request.method()} ${request.url()}`);
+    });
+    const verbs =
+      /^(Start|Pause|Resume|Stop|Duplicate|Retry|Send now|Cancel|Create|Rotate|Revoke|End|Undo|Delete|Save|New|Edit|Add|Archive|Restore|Reset|Import|Erase|Activate)\b/;
+    const places = [
+      ...screens.map(({ to }) => to.slice(1)),
+      ...["keys", "sessions", "views", "appearance", "about"].map((tab) => `settings?tab=${tab}`),
+      `campaigns/${campaign}`,
+      `deliveries/${failed}`,
+      `deliveries?peek=${failed}`,
+    ];
+    for (const place of places) {
+      await page.goto(world.url + place);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      await page.waitForLoadState("networkidle").catch(() => {});
+      await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+      for (const button of await page.locator("main button, dialog button").all()) {
+        const name = (
+          (await button.getAttribute("aria-label")) ?? (await button.innerText())
+        ).trim();
+        if (!verbs.test(name)) continue;
+        const isOff =
+          (await button.isDisabled()) || (await button.getAttribute("aria-disabled")) === "true";
+        expect([place, name, isOff]).toEqual([place, name, true]);
+      }
+    }
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").fill("running");
+    await page
+      .getByRole("option", { name: /A running one/ })
+      .first()
+      .waitFor();
+    expect([refused, changing]).toEqual([[], []]);
+    expect(complaints()).toEqual([]);
+  });
+});
+
+describe("hostile texts", () => {
+  it.each([
+    ["names of keys", "settings?tab=keys", hostile],
+    ["names of views", "settings?tab=views", hostile],
+    ["what was changed", "audit?resource=hostile", hostile],
+    ["names of campaigns", "campaigns", script],
+    ["answers of providers", "deliveries?status=failed", "Failed"],
+  ])("in %s are shown as text, and nothing runs", async (_, path, expected) => {
+    const page = await world.open(path);
+    let alerts = 0;
+    page.on("dialog", (alert) => {
+      alerts += 1;
+      void alert.dismiss();
+    });
+    if (path.startsWith("audit")) {
+      await page.locator("tbody tr[id] button").last().click();
+      await page.getByText(script).first().waitFor();
+    }
+    if (path.startsWith("deliveries")) await page.goto(`${world.url}deliveries/${failed}`);
+    await page.getByText(expected).first().waitFor();
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").fill("img src");
+    await page.getByRole("option", { name: hostile }).first().waitFor();
+    expect(await page.locator(`img[src="x"], [onerror], a[href^="javascript:" i]`).count()).toBe(0);
+    expect(alerts).toBe(0);
+    expect(complaints()).toEqual([]);
+  });
+});
