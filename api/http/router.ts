@@ -171,7 +171,7 @@ export const classExtension = "x-tidings-class";
 /** The extension that holds the purpose that a recipient's token must have. */
 const purposeExtension = "x-tidings-purpose";
 /** The extension of routes that need a proof of who uses a session. */
-export const proofExtension = "x-tidings-proof";
+const proofExtension = "x-tidings-proof";
 /** The extension of routes that pages of other origins may use. The document does not show it. */
 export const crossOriginExtension = "x-tidings-cross-origin";
 

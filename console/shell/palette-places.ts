@@ -13,7 +13,7 @@ const requestPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Where a public id leads to; null if its kind has neither a page nor a list. */
 export function placeOfId(id: string): Place | null {
-  switch (idPattern.exec(id)?.[1]) {
+  switch (idPattern.exec(id)?.[1] ?? "") {
     case "dlv":
       return {
         name: "Open this delivery",
