@@ -30,6 +30,7 @@ import { notificationTypeRoutes } from "./notification-types/routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import { templateTestRoutes } from "./notifications/test-routes.ts";
 import { gateRoutes } from "./operations/gate-routes.ts";
+import { stopRoutes } from "./operations/stop-routes.ts";
 import { systemHealthRoutes } from "./operations/health-routes.ts";
 import { metricsRoutes } from "./operations/metrics-routes.ts";
 import { healthRoutes } from "./operations/probe-routes.ts";
@@ -79,6 +80,7 @@ export const resources = {
     queueRoutes,
     providerRoutes,
     gateRoutes,
+    stopRoutes,
     systemHealthRoutes,
     sealingRoutes,
     alertRoutes,

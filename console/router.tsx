@@ -9,6 +9,7 @@ import { readAuditSearch } from "./audit/search.ts";
 import { readCampaignSearch } from "./campaigns/search.ts";
 import { readDeliverySearch } from "./deliveries/search.ts";
 import { readSettingsSearch } from "./settings/search.ts";
+import { readRuleSearch } from "./routing/search.ts";
 import { Root } from "./shell/root.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { Broken } from "./shell/broken.tsx";
@@ -105,6 +106,44 @@ const confirmed = createRoute({
   component: lazyRouteComponent(() => import("./shell/confirmed.tsx"), "Confirmed"),
 });
 
+const routing = createRoute({
+  getParentRoute: () => root,
+  path: "/routing",
+  component: lazyRouteComponent(() => import("./routing/screen.tsx"), "RoutingScreen"),
+});
+
+const newRule = createRoute({
+  getParentRoute: () => root,
+  path: "/routing/new",
+  validateSearch: readRuleSearch,
+  component: lazyRouteComponent(() => import("./routing/new-rule-screen.tsx"), "NewRuleScreen"),
+});
+
+const rule = createRoute({
+  getParentRoute: () => root,
+  path: "/routing/$key",
+  validateSearch: readRuleSearch,
+  component: lazyRouteComponent(() => import("./routing/rule-screen.tsx"), "RuleScreen"),
+});
+
+const providers = createRoute({
+  getParentRoute: () => root,
+  path: "/providers",
+  component: lazyRouteComponent(() => import("./providers/screen.tsx"), "ProvidersScreen"),
+});
+
+const provider = createRoute({
+  getParentRoute: () => root,
+  path: "/providers/$name",
+  component: lazyRouteComponent(() => import("./providers/provider-screen.tsx"), "ProviderScreen"),
+});
+
+const health = createRoute({
+  getParentRoute: () => root,
+  path: "/health",
+  component: lazyRouteComponent(() => import("./health/screen.tsx"), "HealthScreen"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
@@ -117,6 +156,12 @@ export const router = createRouter({
     audit,
     settings,
     confirmed,
+    routing,
+    newRule,
+    rule,
+    providers,
+    provider,
+    health,
   ]),
   basepath: "/console",
   parseSearch,

@@ -11,6 +11,7 @@ export const healthIndicators = [
   "oldestDue",
   "backlog",
   "breakers",
+  "stops",
   "limits",
   "deliveryRate",
   "errorRate",
@@ -21,6 +22,22 @@ export const healthIndicators = [
   "timeZoneData",
 ] as const;
 export type HealthIndicator = (typeof healthIndicators)[number];
+
+/** What the value of each indicator counts. A share is from 0 to 1. */
+export const healthUnits = {
+  oldestDue: "seconds",
+  backlog: "deliveries",
+  breakers: "providers",
+  stops: "stops",
+  limits: "recipients",
+  deliveryRate: "share",
+  errorRate: "share",
+  latency: "milliseconds",
+  throughput: "per_minute",
+  batchEfficiency: "share",
+  memory: "share",
+  timeZoneData: "days",
+} as const satisfies Record<HealthIndicator, string>;
 
 /** The open deliveries of one priority. Those of campaigns are counted apart: a campaign may take its time. */
 interface Depth {
@@ -43,6 +60,8 @@ export interface Measured {
   /** Recipients with a delivery that waits for a limit. */
   recipientsAtLimit: number;
   breakers: readonly { provider: string; state: "closed" | "open" | "half_open" }[];
+  /** The gates that operators have shut: keys such as `channel/email`. */
+  stops: readonly { gate: string; until: Date }[];
   seconds: number;
   /** Sent deliveries, and the messages in which they went out: a group is one message. */
   sent: number;
@@ -69,7 +88,12 @@ interface Indicator {
   thresholds: { fair: number; poor: number } | null;
   /** The value in a sentence. */
   detail: string;
+  /** What to do about it; null if it is good. */
+  advice: string | null;
 }
+
+/** An indicator before its rating decides whether it needs advice. */
+type Assessed = Omit<Indicator, "advice">;
 
 export interface Health {
   word: HealthWord;
@@ -113,15 +137,17 @@ export const batchEfficiencyOf = ({ sent, messages }: Pick<Measured, "sent" | "m
 /** Rates the health of the system by the thresholds of the policy. */
 export function assess(measured: Measured, { health: thresholds }: Pick<Policy, "health">): Health {
   const reasons: Record<HealthWord, string[]> = { good: [], fair: [], poor: [] };
-  const withRemedy = (indicator: Indicator, remedy: string): Indicator => {
-    if (indicator.word !== "good") reasons[indicator.word].push(`${indicator.detail} ${remedy}`);
-    return indicator;
+  const withRemedy = (indicator: Assessed, remedy: string): Indicator => {
+    if (indicator.word === "good") return { ...indicator, advice: null };
+    reasons[indicator.word].push(`${indicator.detail} ${remedy}`);
+    return { ...indicator, advice: remedy };
   };
   const unrated = (value: number | null, detail: string): Indicator => ({
     word: "good",
     value,
     thresholds: null,
     detail,
+    advice: null,
   });
 
   const { waiting, recipientsAtLimit, sent, latencyMs, memory, seconds } = measured;
@@ -177,6 +203,21 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
                 .replace(/^./, (first) => first.toUpperCase()) + ".",
       },
       "Fix the fault of the provider. It is tried again by itself, or at once after a reset.",
+    ),
+    stops: withRemedy(
+      {
+        word: measured.stops.length > 0 ? "fair" : "good",
+        value: measured.stops.length,
+        thresholds: null,
+        detail:
+          measured.stops.length === 0
+            ? "No operator has stopped messages."
+            : measured.stops
+                .map(({ gate, until }) => `${gate} is stopped until ${until.toISOString()}`)
+                .join(", ")
+                .replace(/^./, (first) => first.toUpperCase()) + ".",
+      },
+      "Messages wait there and use up no attempts. It opens by itself at that time, or at once with DELETE /v1/gates/{kind}/{name}/stop.",
     ),
     limits: unrated(
       recipientsAtLimit,
@@ -242,7 +283,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
   };
 }
 
-function timeZoneIndicator({ timeZoneData, timeZoneDataOfWorkers: workers }: Measured): Indicator {
+function timeZoneIndicator({ timeZoneData, timeZoneDataOfWorkers: workers }: Measured): Assessed {
   const { version, source, ageDays } = timeZoneData;
   const faults = [
     ageFault(timeZoneData),

@@ -140,11 +140,11 @@ const giveBackSlots = defineStatement<{ key: string; slots: number; hour: string
   "give-back-slots",
 );
 
-/** A gate that is still shut has been shut since it was first shut. */
+/** A gate that is still shut has been shut since it was first shut. A pause for longer than an operator's stop takes its place. */
 const shutGate = defineStatement<{ key: string; forMs: number; reason: string }>(
   `
   INSERT INTO gates (key, shut_until, shut_since, shut_reason) VALUES (:key::text, ledger_now() + :forMs::float8 * interval '1 millisecond', ledger_now(), :reason::text)
-  ON CONFLICT (key) DO UPDATE SET shut_until = excluded.shut_until, shut_reason = excluded.shut_reason,
+  ON CONFLICT (key) DO UPDATE SET shut_until = excluded.shut_until, shut_reason = excluded.shut_reason, shut_by = NULL,
     shut_since = CASE WHEN gates.shut_until > excluded.shut_since THEN gates.shut_since ELSE excluded.shut_since END
   WHERE gates.shut_until IS NULL OR gates.shut_until < excluded.shut_until`,
   "shut-gate",
@@ -179,7 +179,7 @@ const removeUnshutStatement = defineStatement<{ key: string }>(
   "DELETE FROM gates WHERE key = :key::text AND shut_until IS NULL",
 );
 
-/** Removes the limits of a gate. One that is shut stays so. */
+/** Removes the limits of a gate. One that is shut stays so. A gate with neither no longer exists. */
 export async function clearLimits(execute: Execute, key: string): Promise<void> {
   await execute(removeUnshutStatement, { key });
   await execute(clearLimitsStatement, { key });
@@ -211,26 +211,32 @@ const readGates = defineStatement<
   "look-at-gates",
 );
 
-const removeStatement = defineStatement<{ key: string }>(
-  "DELETE FROM gates WHERE key = :key::text",
+/** Whether an operator has shut the gate. */
+const isStopped = "(shut_by IS NOT NULL AND shut_until > ledger_now())";
+
+const removeUnlimitedStatement = defineStatement<{ key: string; stopToo: boolean }>(
+  `DELETE FROM gates WHERE key = :key::text AND num_nonnulls(permits_per_second, hourly_quota, daily_quota) = 0 AND (:stopToo::boolean OR NOT ${isStopped})`,
+);
+const reopenStatement = defineStatement<{ key: string; stopToo: boolean }>(
+  `UPDATE gates SET shut_until = NULL, shut_since = NULL, shut_reason = NULL, shut_by = NULL
+   WHERE key = :key::text AND shut_until IS NOT NULL AND (:stopToo::boolean OR NOT ${isStopped})`,
 );
 
-/** Removes a gate with its limits. */
-export async function removeGate(execute: Execute, key: string): Promise<void> {
-  await execute(removeStatement, { key });
+async function reopen(execute: Execute, key: string, stopToo: boolean): Promise<void> {
+  await execute(removeUnlimitedStatement, { key, stopToo });
+  await execute(reopenStatement, { key, stopToo });
 }
 
-const removeUnlimitedStatement = defineStatement<{ key: string }>(
-  "DELETE FROM gates WHERE key = :key::text AND num_nonnulls(permits_per_second, hourly_quota, daily_quota) = 0",
-);
-const reopenStatement = defineStatement<{ key: string }>(
-  "UPDATE gates SET shut_until = NULL, shut_since = NULL, shut_reason = NULL WHERE key = :key::text",
-);
+/** Ends a pause that a provider asked for. The limits of the gate stay, and so does the stop of an operator. */
+export const endPause = (execute: Execute, key: string) => reopen(execute, key, false);
 
-/** Reopens a gate that is shut; its limits stay. */
-export async function reopenGate(execute: Execute, key: string): Promise<void> {
-  await execute(removeUnlimitedStatement, { key });
-  await execute(reopenStatement, { key });
+/** Opens a gate, whoever has shut it. Its limits stay. */
+export const openGate = (execute: Execute, key: string) => reopen(execute, key, true);
+
+/** Removes the limits of a gate, and ends a pause that a provider asked for. The stop of an operator stays. */
+export async function removeLimits(execute: Execute, key: string): Promise<void> {
+  await clearLimits(execute, key);
+  await endPause(execute, key);
 }
 
 interface ViewRow extends Omit<GateView, "pace"> {

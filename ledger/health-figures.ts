@@ -36,6 +36,8 @@ export interface LedgerReading {
   unsent: number;
   scheduled: number;
   campaigns: readonly { status: CampaignStatus; count: number }[];
+  /** The attempts of each provider that had any, in the same time as the other rates. */
+  byProvider: ReadonlyMap<string, { attempts: number; failed: number }>;
   /** The measurements, without those of the process itself. */
   measured: Omit<Measured, "memory" | "timeZoneData">;
   /** The current policy. */
@@ -93,6 +95,8 @@ const recipientsAtLimitSql = `
   FROM (SELECT recipient_id FROM open_deliveries WHERE reason = ANY($1::text[]) LIMIT ${sampleRows}) AS held`;
 
 const breakersSql = "SELECT provider, state FROM breakers ORDER BY provider";
+const stopsSql =
+  "SELECT key AS gate, shut_until AS until FROM gates WHERE shut_by IS NOT NULL AND shut_until > ledger_now() ORDER BY key";
 
 /**
  * Computes rates from the last deliveries that ended within the window and from those that wait for a retry. If more have ended than are read,
@@ -110,7 +114,7 @@ const endedSql = `
   ),
   tried AS MATERIALIZED (SELECT id FROM open_deliveries WHERE reason = 'retry' ORDER BY id DESC LIMIT ${sampleRows}),
   made AS MATERIALIZED (
-    SELECT a.outcome FROM (SELECT id FROM ended UNION ALL SELECT id FROM tried) d JOIN attempts a ON a.delivery_id = d.id, span
+    SELECT a.outcome, a.provider FROM (SELECT id FROM ended UNION ALL SELECT id FROM tried) d JOIN attempts a ON a.delivery_id = d.id, span
     WHERE a.finished_at >= span.since
   ),
   latencies AS (
@@ -124,13 +128,19 @@ const endedSql = `
     (SELECT count(*) FROM ended WHERE status = 'failed')::int AS failed,
     (SELECT count(*) FROM made)::int AS attempts,
     (SELECT count(*) FROM made WHERE outcome <> 'sent')::int AS "failedAttempts",
+    (SELECT coalesce(jsonb_agg(p), '[]') FROM (
+      SELECT provider, count(*) AS attempts, count(*) FILTER (WHERE outcome <> 'sent') AS failed FROM made WHERE provider IS NOT NULL GROUP BY provider
+    ) AS p) AS "byProvider",
     (SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ms) FROM latencies)::float8[] AS latencies
   FROM clock, span`;
 
 type EndedRow = Pick<
   Measured,
   "seconds" | "sent" | "messages" | "failed" | "attempts" | "failedAttempts"
-> & { latencies: [number, number, number] | null };
+> & {
+  latencies: [number, number, number] | null;
+  byProvider: { provider: string; attempts: number; failed: number }[];
+};
 
 /** Creates a function that reads the figures with a few statements, whose cost is bounded, and caches them for some seconds. */
 export function createLedgerReader({
@@ -172,21 +182,26 @@ export async function readLedger(
   const waiting = await rowsOf<{ reason: Reason; count: number }>(waitingSql, [openReasons]);
   const [atLimit] = await rowsOf<{ count: number }>(recipientsAtLimitSql, [limitReasons]);
   const breakers = await rowsOf<Measured["breakers"][number]>(breakersSql);
+  const stops = await rowsOf<Measured["stops"][number]>(stopsSql);
   const [ended] = await rowsOf<EndedRow>(endedSql, [policy.health.windowMinutes]);
   const timeZoneDataOfWorkers = await readNewestRelease(pool);
-  const { latencies, ...rates } = ended!;
+  const { latencies, byProvider, ...rates } = ended!;
   return {
     at,
     open,
     ...waitingOutside,
     campaigns,
     policy,
+    byProvider: new Map(
+      byProvider.map(({ provider, attempts, failed }) => [provider, { attempts, failed }]),
+    ),
     measured: {
       ...rates,
       depths: depthsOf(open),
       waiting: Object.fromEntries(waiting.map(({ reason, count }) => [reason, count])),
       recipientsAtLimit: atLimit!.count,
       breakers,
+      stops,
       latencyMs: latencies && { p50: latencies[0], p95: latencies[1], p99: latencies[2] },
       timeZoneDataOfWorkers,
     },

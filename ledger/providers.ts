@@ -2,7 +2,7 @@ import type { Pool } from "pg";
 import type { Channel } from "../domain/channel.ts";
 import { type GateLimits, isLimited, providerGate } from "../domain/delivery/gates.ts";
 import { addBreakers } from "./breakers.ts";
-import { clearLimits, lockLimits, removeGate, reopenGate, setGate } from "./gates.ts";
+import { clearLimits, endPause, lockLimits, removeLimits, setGate } from "./gates.ts";
 import { defineStatement, type Execute, executeOn } from "./sql.ts";
 import { inTransaction } from "./transaction.ts";
 
@@ -79,14 +79,17 @@ export async function configureProviders(
   });
 }
 
-/** Ends the limits that an operator has set for a provider, and a pause. The configured limits are then in force, if there are any. */
+/**
+ * Ends the limits that an operator has set for a provider, and a pause that the provider asked for. The configured limits are then in force, if there
+ * are any. A stop stays.
+ */
 export async function restoreLimits(execute: Execute, provider: string): Promise<void> {
   const key = providerGate(provider);
   const [row] = await execute(lockConfigurations, { providers: [provider] });
   const limits = row?.configuration?.limits;
-  if (!limits) return removeGate(execute, key);
+  if (!limits) return removeLimits(execute, key);
   await execute(setGate, { key, ...limits });
-  await reopenGate(execute, key);
+  await endPause(execute, key);
 }
 
 /** Whether two limits are the same. A burst without a rate means nothing. */

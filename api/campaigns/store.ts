@@ -5,7 +5,7 @@ import { campaignGate } from "../../domain/delivery/gates.ts";
 import { publicId } from "../../domain/ids.ts";
 import { requestedRoute } from "../../domain/notification.ts";
 import { priorities } from "../../domain/priority.ts";
-import { removeGate, setRate } from "../../ledger/gates.ts";
+import { removeLimits, setRate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { throwNotFound, exampleIdOf } from "../http/path-ids.ts";
@@ -224,7 +224,7 @@ export async function setThrottle(
 ): Promise<void> {
   const key = campaignGate(reference);
   if (throttle === null) {
-    await removeGate(executeIn(tx), key);
+    await removeLimits(executeIn(tx), key);
     return;
   }
   await setRate(executeIn(tx), { key, ...throttle });

@@ -94,6 +94,27 @@ export const explanationAnswer = z
           "The route of the delivery; null where it has one stage with one channel, and for a snoozed message",
         example: null,
       }),
+    stops: z
+      .array(
+        z.object({
+          gate: z.string().openapi({
+            description: "What is stopped: `channel/…` or `provider/…`",
+            example: "channel/email",
+          }),
+          since: z.iso.datetime(),
+          until: z.iso.datetime(),
+          reason: z.string().openapi({ example: "The shop sends wrong prices" }),
+          by: z.string().openapi({
+            description: "Who has stopped it: the id of an operator, or of the API key that was used",
+            example: "bootstrap",
+          }),
+        }),
+      )
+      .openapi({
+        description:
+          "The stops of the channel and its providers by operators, for which an open delivery waits. While only some providers are stopped, the others are used",
+        example: [],
+      }),
     attempts: z.object({
       count: z.number().int().openapi({ example: 0 }),
       last: z

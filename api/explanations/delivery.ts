@@ -8,7 +8,9 @@ import { readRecipientStates, typeOf } from "../../ledger/recipient-snapshot.ts"
 import { readRepeats } from "../../ledger/repeats.ts";
 import type { Explanation } from "./answer.ts";
 import { decisionJson, describeDecision, rulesJson } from "./decision-json.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { createStages } from "../../ledger/stages.ts";
+import { readStops } from "../../ledger/stops.ts";
 import { explainRoute } from "./explain-route.ts";
 import { type ExplainedRow, rowSql } from "./explained-row.ts";
 import {
@@ -28,7 +30,7 @@ import {
   recordedDecisionJson,
   remakeDecision,
 } from "./remake.ts";
-import { summarise } from "./summary.ts";
+import { describeStops, summarise } from "./summary.ts";
 
 interface Deps {
   pool: Pick<Pool, "query">;
@@ -133,6 +135,8 @@ export async function explainDelivery(
     consistent && !byChannel
       ? { ...repeated, ...(recorded && readRecordedWait(row, repeated)) }
       : recordedDecisionJson(row, recordedDecision!);
+  const isOpen = row.status === "pending" || row.status === "sending";
+  const stops = isOpen ? await readStops(executeOn(pool), [row.channel]) : [];
   return {
     delivery: publicId("delivery", row.id),
     source:
@@ -140,7 +144,8 @@ export async function explainDelivery(
         ? publicId("notification", row.notificationId!)
         : publicId("campaign", row.campaignId),
     recipient: publicId("recipient", row.recipientId),
-    summary: summarise(row, shown, recorded, at, person.timeZone),
+    summary:
+      summarise(row, shown, recorded, at, person.timeZone) + describeStops(stops, person.timeZone),
     status: row.status,
     reason: row.reason,
     basis: recorded ? "record" : "now",
@@ -164,6 +169,13 @@ export async function explainDelivery(
             closesAt: row.groupClosesAt!.toISOString(),
           },
     route: explainRoute(row, stage, person, facts),
+    stops: stops.map(({ gate, since, until, reason, by }) => ({
+      gate,
+      since: since.toISOString(),
+      until: until.toISOString(),
+      reason,
+      by,
+    })),
     attempts: { count: row.attemptCount, last: row.attempt },
   };
 }

@@ -1,3 +1,4 @@
+import type { Stop } from "../../ledger/stops.ts";
 import type { Explanation } from "./answer.ts";
 import { describeDecision } from "./decision-json.ts";
 import type { ExplainedRow } from "./explained-row.ts";
@@ -20,6 +21,15 @@ export function summarise(
   );
   return describeState(row, decision, recorded, at, zone) + outages.join("");
 }
+
+/** A sentence for each stop, with a space before it. */
+export const describeStops = (stops: readonly Stop[], zone: string): string =>
+  stops
+    .map(
+      ({ gate, until }) =>
+        ` An operator has stopped \`${gate}\` until ${describeInstant(until.getTime(), zone)}.`,
+    )
+    .join("");
 
 function describeState(
   row: ExplainedRow,

@@ -1,13 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { channels } from "../../domain/channel.ts";
-import { gateLimits, type GateKind, limitedKinds } from "../../domain/delivery/gates.ts";
-import { providerReference } from "../../domain/provider-name.ts";
+import { gateLimits, limitedKinds } from "../../domain/delivery/gates.ts";
 import { changeOf } from "../http/audit.ts";
-import { removeGate, setGate } from "../../ledger/gates.ts";
+import { removeLimits, setGate } from "../../ledger/gates.ts";
 import { restoreLimits } from "../../ledger/providers.ts";
 import { executeIn } from "../../ledger/sql.ts";
-import type { Prisma } from "../../prisma/generated/client.ts";
-import { gateAnswer, gateJson, shownGates, shownKinds } from "./gates.ts";
+import { gateAnswer, gateJson, gateKeyOf, gateParams, lockGate, shownGates, shownKinds } from "./gates.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import {
@@ -18,17 +15,6 @@ import {
   responses,
 } from "../http/router.ts";
 import type { Services } from "../services.ts";
-
-const params = z.object({
-  kind: z
-    .string()
-    .openapi({ description: `The kind: ${limitedKinds.join(" or ")}`, example: "provider" }),
-  name: z.string().openapi({
-    description:
-      "The name of the channel or the provider. The slash in `push/fcm` is written as `%2F`",
-    example: "smtp-1",
-  }),
-});
 
 const list = defineRoute({
   method: "get",
@@ -47,7 +33,7 @@ const get = defineRoute({
   access: "viewer",
   class: "operations",
   summary: "Get a rate limit",
-  request: { params },
+  request: { params: gateParams },
   responses: responses(200, "The rate limit", gateAnswer),
 });
 
@@ -62,7 +48,7 @@ const put = defineRoute({
     "a provider's limit they use another provider, if there is one. Messages that were already sent in this hour and on this day count towards a new quota. Limits that are set here " +
     "take precedence over those in the configuration of the workers, until they are removed.",
   request: {
-    params,
+    params: gateParams,
     body: jsonContent(
       gateLimits.meta({
         example: { permitsPerSecond: 14, burst: 5, hourlyQuota: 5_000, dailyQuota: 50_000 },
@@ -79,28 +65,13 @@ const remove = defineRoute({
   needsProof: true,
   summary: "Remove a rate limit. A provider that asked for a pause is used again.",
   description:
-    "If the configuration of the workers has limits for the provider, these apply again, and what was used of its quotas still counts.",
-  request: { params },
+    "If the configuration of the workers has limits for the provider, these apply again, and what was used of its quotas still counts. The stop of an operator stays.",
+  request: { params: gateParams },
   responses: { 204: { description: "The rate limit was removed" }, ...problemResponse },
 });
 
-/** Makes the key of the gate that a path names. Throws a 404 if no gate can have that kind and name. */
-function keyOf({ kind, name }: { kind: string; name: string }, among: readonly GateKind[]): string {
-  const names = kind === "provider" ? providerReference : z.enum(channels);
-  if (!among.includes(kind as GateKind) || !names.safeParse(name).success)
-    throw notFound("rate limit", "name");
-  return `${kind}/${name}`;
-}
-
 export function gateRoutes(services: Services) {
   const { prisma, clock } = services;
-
-  /** Locks a gate against other changes until the end of the transaction; null if there is none. */
-  const lockGate = async (tx: Prisma.TransactionClient, key: string) => {
-    await tx.$queryRaw`SELECT FROM gates WHERE key = ${key} FOR UPDATE`;
-    const gate = await tx.gate.findUnique({ where: { key } });
-    return gate && gateJson(gate, clock());
-  };
 
   return createRouter()
     .openapi(list, async (c) => {
@@ -109,14 +80,14 @@ export function gateRoutes(services: Services) {
     })
     .openapi(get, async (c) => {
       const gate = await prisma.gate.findUnique({
-        where: { key: keyOf(c.req.valid("param"), shownKinds) },
+        where: { key: gateKeyOf(c.req.valid("param"), shownKinds) },
       });
       if (!gate) throw notFound("rate limit", "name");
       return c.json(gateJson(gate, clock()), 200);
     })
     .openapi(put, async (c) => {
       const param = c.req.valid("param");
-      const key = keyOf(param, limitedKinds);
+      const key = gateKeyOf(param, limitedKinds);
       const limits = c.req.valid("json");
       const json = await withAuditedTransaction(c, services, async (tx) => {
         // A gate with a misspelt name would limit nothing.
@@ -125,7 +96,7 @@ export function gateRoutes(services: Services) {
           !(await tx.breaker.findUnique({ where: { provider: param.name } }))
         )
           throw notFound("provider", "name");
-        const before = await lockGate(tx, key);
+        const before = await lockGate(tx, key, clock());
         await executeIn(tx)(setGate, { key, ...limits });
         const after = gateJson(await tx.gate.findUniqueOrThrow({ where: { key } }), clock());
         return { body: after, changes: [changeOf("gate.set", key, before ?? {}, after)] };
@@ -134,13 +105,13 @@ export function gateRoutes(services: Services) {
     })
     .openapi(remove, async (c) => {
       const param = c.req.valid("param");
-      const key = keyOf(param, limitedKinds);
+      const key = gateKeyOf(param, limitedKinds);
       await withAuditedTransaction(c, services, async (tx) => {
-        const before = await lockGate(tx, key);
+        const before = await lockGate(tx, key, clock());
         if (!before) throw notFound("rate limit", "name");
         const execute = executeIn(tx);
         if (param.kind === "provider") await restoreLimits(execute, param.name);
-        else await removeGate(execute, key);
+        else await removeLimits(execute, key);
         return { body: null, changes: [{ action: "gate.remove", resource: key, before }] };
       });
       return c.body(null, 204);

@@ -1,6 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import { type GateKind, gateKinds, parseGateKey } from "../../domain/delivery/gates.ts";
-import type { Gate } from "../../prisma/generated/client.ts";
+import { channels } from "../../domain/channel.ts";
+import { type GateKind, gateKinds, limitedKinds, parseGateKey } from "../../domain/delivery/gates.ts";
+import { providerReference } from "../../domain/provider-name.ts";
+import type { Gate, Prisma } from "../../prisma/generated/client.ts";
+import { notFound } from "../http/problem.ts";
 
 /** The kinds of gate that this resource shows. Campaigns show their gates as their throttle. */
 export const shownKinds = gateKinds.filter((kind) => kind !== "campaign");
@@ -53,11 +56,21 @@ export const gateAnswer = z
       description: "When the daily quota begins again; null if there is none",
     }),
     shutUntil: z.iso.datetime().nullable().openapi({
-      description: "No message is sent before this time; null if there is no pause",
+      description:
+        "No message is sent before this time; null if there is neither a pause that the provider asked for nor the stop of an operator",
     }),
+    shutSince: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: "Since when no message is sent; null if there is no pause" }),
     shutReason: z.string().nullable().openapi({
       description: "Why messages are paused",
       example: "smtp_4xx: 421 4.7.0 Too much, try again in 60 seconds",
+    }),
+    shutBy: z.string().nullable().openapi({
+      description:
+        "Who has stopped messages: the id of an operator, or of the API key that was used; null if the provider asked for the pause",
+      example: null,
     }),
   })
   .openapi("Gate", { description: "A rate limit of a channel or a provider" });
@@ -66,10 +79,43 @@ export const shownGates = {
   OR: shownKinds.map((kind) => ({ key: { startsWith: `${kind}/` } })),
 };
 
+export const gateParams = z.object({
+  kind: z
+    .string()
+    .openapi({ description: `The kind: ${limitedKinds.join(" or ")}`, example: "provider" }),
+  name: z.string().openapi({
+    description:
+      "The name of the channel or the provider. The slash in `push/fcm` is written as `%2F`",
+    example: "smtp-1",
+  }),
+});
+
+/** Makes the key of the gate that a path names. Throws a 404 if no gate can have that kind and name. */
+export function gateKeyOf(
+  { kind, name }: { kind: string; name: string },
+  among: readonly GateKind[],
+): string {
+  const names = kind === "provider" ? providerReference : z.enum(channels);
+  if (!among.includes(kind as GateKind) || !names.safeParse(name).success)
+    throw notFound("rate limit", "name");
+  return `${kind}/${name}`;
+}
+
+/** Reads a gate and locks it until the end of the transaction; null if there is none. */
+export async function lockGate(
+  tx: Prisma.TransactionClient,
+  key: string,
+  now: Date,
+): Promise<z.output<typeof gateAnswer> | null> {
+  await tx.$queryRaw`SELECT FROM gates WHERE key = ${key} FOR UPDATE`;
+  const gate = await tx.gate.findUnique({ where: { key } });
+  return gate && gateJson(gate, now);
+}
+
 const hourMs = 3_600_000;
 
 export function gateJson(gate: Gate, now: Date): z.output<typeof gateAnswer> {
-  const { key, permitsPerSecond, burst, hourlyQuota, dailyQuota, shutUntil, shutReason } = gate;
+  const { key, permitsPerSecond, burst, hourlyQuota, dailyQuota, shutUntil } = gate;
   const shut = shutUntil !== null && shutUntil > now;
   const hour = beginningOf(now, hourMs);
   const day = beginningOf(now, 24 * hourMs);
@@ -84,7 +130,9 @@ export function gateJson(gate: Gate, now: Date): z.output<typeof gateAnswer> {
     usedToday: gate.quotaDay?.getTime() === day ? gate.usedToday : 0,
     dayResetsAt: dailyQuota === null ? null : new Date(day + 24 * hourMs).toISOString(),
     shutUntil: shut ? shutUntil.toISOString() : null,
-    shutReason: shut ? shutReason : null,
+    shutSince: (shut && gate.shutSince?.toISOString()) || null,
+    shutReason: shut ? gate.shutReason : null,
+    shutBy: shut ? gate.shutBy : null,
   };
 }
 

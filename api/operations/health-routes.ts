@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { type HealthIndicator, healthIndicators, healthWords } from "../../domain/health.ts";
+import { type HealthIndicator, healthIndicators, healthUnits, healthWords } from "../../domain/health.ts";
 import { priorities } from "../../domain/priority.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -23,9 +23,17 @@ const indicator = z
           "The values from which the policy rates it fair and poor; null if it has no thresholds",
         example: { fair: 100, poor: 500 },
       }),
+    unit: z.enum(Object.values(healthUnits)).openapi({
+      description: "What the value counts; a `share` is from 0 to 1",
+      example: "deliveries",
+    }),
     detail: z.string().openapi({
       description: "What the value means",
       example: "12 deliveries are due and not sent.",
+    }),
+    advice: z.string().nullable().openapi({
+      description: "What to do about it; null if it is good",
+      example: null,
     }),
   })
   .openapi("HealthIndicator", { description: "An indicator of the health of the system" });
@@ -41,6 +49,7 @@ const meanings: Record<HealthIndicator, string> = {
     "Seconds that the oldest due delivery waits beyond the time for which others may overtake it by priority",
   backlog: "Deliveries that are due and not sent, without campaigns",
   breakers: "Providers that are not used, because their circuit breaker is open",
+  stops: "Channels and providers that operators have stopped",
   limits: "Recipients with deliveries that wait for a limit",
   deliveryRate:
     "The share of sent deliveries among those that were sent or failed within the window, from 0 to 1",
@@ -163,9 +172,16 @@ export function systemHealthRoutes({ readLedger }: Services) {
     const { at, measured } = reading;
     const { depths, waiting, breakers, latencyMs, seconds, timeZoneDataOfWorkers } = measured;
     const { health: rated, timeZoneData } = assessReading(reading);
+    const indicators = Object.fromEntries(
+      healthIndicators.map((name) => [
+        name,
+        { ...rated.indicators[name], unit: healthUnits[name] },
+      ]),
+    ) as Record<HealthIndicator, z.output<typeof indicator>>;
     return c.json(
       {
         ...rated,
+        indicators,
         measuredAt: at.toISOString(),
         windowSeconds: seconds,
         queues: [...depths],

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
 import { providerGate } from "../../domain/delivery/gates.ts";
 import { closeBreaker } from "../../ledger/breakers.ts";
-import { reopenGate } from "../../ledger/gates.ts";
+import { endPause } from "../../ledger/gates.ts";
 import type { StoredConfiguration } from "../../ledger/providers.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import { providerReference } from "../../domain/provider-name.ts";
@@ -83,6 +83,17 @@ const provider = z
         description: "When the last failure that counted occurred; null if there was none",
       }),
     }),
+    recent: z
+      .object({
+        seconds: z.number().openapi({ description: "The period that was measured", example: 900 }),
+        attempts: z.int().openapi({ example: 1_204 }),
+        failed: z.int().openapi({ example: 3 }),
+      })
+      .nullable()
+      .openapi({
+        description:
+          "The attempts of the last minutes, as of some seconds ago, over the same period as the rates of `GET /v1/health`. Null if they cannot be read",
+      }),
     // A union, because `nullable` would make the shared schema of gates nullable.
     gate: z.union([gateAnswer, z.null()]).openapi({
       description: "The provider’s rate limit and quotas that are in force; null if it has none",
@@ -91,6 +102,8 @@ const provider = z
   .openapi("Provider");
 
 type ProviderAnswer = z.output<typeof provider>;
+/** A provider without its recent attempts, which no change affects. */
+type ProviderState = Omit<ProviderAnswer, "recent">;
 
 const params = z.object({
   name: z.string().openapi({
@@ -125,7 +138,8 @@ const reset = defineRoute({
   access: "admin",
   needsProof: true,
   summary: "Use a provider again at once: close its breaker and end any pause that it asked for",
-  description: "Workers notice within a second. A rate limit and a quota stay in force.",
+  description:
+    "Workers notice within a second. A rate limit and a quota stay in force, and so does the stop of an operator.",
   request: {
     params,
     headers: idempotencyHeaders,
@@ -134,7 +148,19 @@ const reset = defineRoute({
 });
 
 export function providerRoutes(services: Services) {
-  const { prisma, clock } = services;
+  const { prisma, clock, readLedger } = services;
+
+  /** Resolves with a function that adds the recent attempts of a provider. */
+  const readRecent = async (): Promise<(state: ProviderState) => ProviderAnswer> => {
+    const { reading } = await readLedger();
+    return (state) => {
+      const recent = reading && {
+        seconds: reading.measured.seconds,
+        ...(reading.byProvider.get(state.name) ?? { attempts: 0, failed: 0 }),
+      };
+      return { ...state, recent };
+    };
+  };
 
   /** Reads a provider. Throws a 404 if there is none. With `locked` it is locked against other changes until the end of the transaction. */
   const read = async (client: Prisma.TransactionClient, name: string, locked?: "locked") => {
@@ -155,30 +181,36 @@ export function providerRoutes(services: Services) {
       const items = breakers.map((row) =>
         providerJson(row, gateOf.get(providerGate(row.provider)) ?? null, clock()),
       );
-      return c.json({ items: items.toSorted(byChannelAndPosition) }, 200);
+      const withRecent = await readRecent();
+      return c.json({ items: items.toSorted(byChannelAndPosition).map(withRecent) }, 200);
     })
-    .openapi(get, async (c) => c.json(await read(prisma, c.req.valid("param").name), 200))
+    .openapi(get, async (c) => {
+      const state = await read(prisma, c.req.valid("param").name);
+      return c.json((await readRecent())(state), 200);
+    })
     .openapi(reset, async (c) => {
       const { name } = c.req.valid("param");
+      const withRecent = await readRecent();
       return withIdempotentTransaction(c, services, 200, async (tx) => {
         const before = await read(tx, name, "locked");
         const execute = executeIn(tx);
         await closeBreaker(execute, name);
-        await reopenGate(execute, providerGate(name));
+        await endPause(execute, providerGate(name));
         const after = await read(tx, name);
-        return { body: after, changes: [changeOf("provider.reset", name, before, after)] };
+        const changes = [changeOf("provider.reset", name, before, after)];
+        return { body: withRecent(after), changes };
       });
     });
 }
 
 /** Providers without an order, and those that are no longer configured, come last. The sort is stable. */
-function byChannelAndPosition(one: ProviderAnswer, other: ProviderAnswer): number {
-  const placeOf = ({ channel, configuration }: ProviderAnswer) =>
+function byChannelAndPosition(one: ProviderState, other: ProviderState): number {
+  const placeOf = ({ channel, configuration }: ProviderState) =>
     1_000 * channels.indexOf(channel) + (configuration?.position ?? 999);
   return placeOf(one) - placeOf(other);
 }
 
-function providerJson(breaker: Breaker, gate: Gate | null, now: Date): ProviderAnswer {
+function providerJson(breaker: Breaker, gate: Gate | null, now: Date): ProviderState {
   const { state, failedAt, openedAt, closedAt, nextTrialAt, trialsTaken, trialsPassed, reason } =
     breaker;
   const stored = breaker.configuration as StoredConfiguration | null;

@@ -3,7 +3,7 @@ import { priorities } from "../../domain/priority.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";
 import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";
-import { queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
+import { presetDimensions, queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { createLimiter } from "../../lib/concurrency-limit.ts";
 import type { Services } from "../services.ts";
@@ -13,13 +13,13 @@ const waiting = defineRoute({
   path: "/v1/queues",
   access: "viewer",
   class: "operations",
-  summary: "Count waiting deliveries by queue, type, priority and reason",
+  summary: "Count waiting deliveries by queue, type, priority, reason and channel",
   request: {
     query: z.object({
       by: oneOrMore(queueDimensions)
         .optional()
         .openapi({
-          description: "The dimensions to group by, separated by commas; all of them by default",
+          description: "The dimensions to group by, separated by commas; all of them but `channel` by default",
           example: ["queue", "reason"],
         }),
       queue: queueParameter.optional(),
@@ -49,7 +49,7 @@ export function queueRoutes({ pool }: Services) {
   const limitCounts = createLimiter(countsAtOnce);
 
   return createRouter().openapi(waiting, async (c) => {
-    const { by = queueDimensions, limit, ...wanted } = c.req.valid("query");
+    const { by = presetDimensions, limit, ...wanted } = c.req.valid("query");
     const filters = await findNamed(pool, wanted);
     if (!filters)
       return c.json({ items: [], total: { waiting: 0, due: 0, sending: 0 }, more: 0 }, 200);

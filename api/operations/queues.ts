@@ -1,12 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
 import { sourceRuns } from "../../ledger/conditions.ts";
+import { type Channel, channels } from "../../domain/channel.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
 import { createWhereBuilder } from "../http/where.ts";
 
 /** The dimensions by which waiting deliveries are counted. */
-export const queueDimensions = ["queue", "type", "priority", "reason"] as const;
+export const presetDimensions = ["queue", "type", "priority", "reason"] as const;
+export const queueDimensions = [...presetDimensions, "channel"] as const;
 type Dimension = (typeof queueDimensions)[number];
 
 /** Filters of waiting deliveries; the type is a UUID. */
@@ -42,6 +44,7 @@ export const waitingAnswer = z
             description: "Why the deliveries wait; null means for their time or their turn",
             example: "quiet_hours",
           }),
+          channel: z.enum(channels).optional().openapi({ example: "email" }),
           ...counts,
           oldestDueAt: z.iso.datetime().nullable().openapi({
             description: "The time since which the oldest due delivery has been due",
@@ -75,6 +78,7 @@ interface Row extends Counts {
   type?: string | null;
   priority?: Priority;
   reason?: Reason | null;
+  channel?: Channel;
   oldestDueAt: Date | null;
   oldestDueSeconds: number | null;
   nextDueAt: Date | null;
@@ -91,6 +95,7 @@ const columns: Record<Dimension, string> = {
   type: typeId,
   priority: "d.priority",
   reason: "d.reason",
+  channel: "d.channel",
 };
 
 /** Joins the sources of deliveries for their types. Looking up the type of each row, as lists do for a page, would take several times as long. */

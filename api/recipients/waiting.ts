@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { isReachable } from "../../domain/channel.ts";
+import { channels, isReachable } from "../../domain/channel.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import type { EffectivePreferences } from "../../domain/policy/preferences.ts";
 import { type ProjectedStage, projectStages } from "../../domain/policy/project-stages.ts";
@@ -15,6 +15,7 @@ import {
 import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
 import type { Routes } from "../../ledger/routes.ts";
 import { executeOn } from "../../ledger/sql.ts";
+import { readStops } from "../../ledger/stops.ts";
 import {
   deliveryAnswer,
   deliveryColumns,
@@ -61,10 +62,16 @@ export const waitingMessage = z.object({
     example: null,
   }),
   outages: outagesAnswer,
+  stoppedUntil: z.iso.datetime().nullable().openapi({
+    description:
+      "Until when an operator has stopped all messages on the channel; null if nobody has. The message waits, even if it is due",
+    example: null,
+  }),
   group,
 });
 
 type WaitingMessage = z.output<typeof waitingMessage>;
+type Unstopped = Omit<WaitingMessage, "stoppedUntil">;
 
 /** Whose messages are read, and the preferences for messages without a type. */
 export interface WaitingFor {
@@ -94,6 +101,9 @@ export async function readWaiting(
     rows.flatMap(({ routeId }) => routeId ?? []),
     executeOn(pool),
   );
+  const stops = await readStops(executeOn(pool), [...channels]);
+  const stoppedUntil = (channel: string) =>
+    stops.find(({ gate }) => gate === `channel/${channel}`)?.until.toISOString() ?? null;
   const isWritten = await findWrittenStages(pool, person.id, rows);
   const channelOf = (stage: Stage) => {
     const order = orderOfStage(stage, preferences.channelOrder);
@@ -101,20 +111,26 @@ export async function readWaiting(
   };
   const waiting = rows.flatMap((row) => {
     const route = row.routeId === null ? undefined : routeOf.get(row.routeId)?.document;
-    const written = waitingJson(row, route);
+    const written = { ...waitingJson(row, route), stoppedUntil: stoppedUntil(row.channel) };
     if (!route || written.stage === null) return [written];
     const from = Math.max(row.dueAt.getTime(), now);
     const projected = projectStages(route.stages, written.stage, from, (number) =>
       isWritten(row, number),
     );
-    return [written, ...projected.map((next) => projectedJson(written, next, channelOf))];
+    return [
+      written,
+      ...projected.map((next) => {
+        const stage = projectedJson(written, next, channelOf);
+        return { ...stage, stoppedUntil: stoppedUntil(stage.channel) };
+      }),
+    ];
   });
   // The sort is stable: messages that are due at the same time keep the order of their requests and stages.
   waiting.sort((a, b) => Date.parse(a.dueAt) - Date.parse(b.dueAt));
   return { waiting, more: (rows[0]?.open ?? 0) - rows.length };
 }
 
-function waitingJson(row: WaitingRow, route: Route | undefined): WaitingMessage {
+function waitingJson(row: WaitingRow, route: Route | undefined): Unstopped {
   const { id, source, stage, type, priority, channel, status, reason, group } = deliveryJson(row);
   const unless = (stage !== null && route?.stages[stage]?.after?.unless) || null;
   const { outages } = row;
@@ -139,7 +155,7 @@ const projectedJson = (
   { source, type, priority }: WaitingMessage,
   { number, stage, beginsAt }: ProjectedStage,
   channelOf: (stage: Stage) => string,
-): WaitingMessage => ({
+): Unstopped => ({
   id: null,
   source,
   stage: number,

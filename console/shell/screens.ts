@@ -9,4 +9,7 @@ export const screens = [
   { to: "/templates", name: "Templates", icon: "templates", key: "t" },
   { to: "/audit", name: "Audit", icon: "audit", key: "a" },
   { to: "/settings", name: "Settings", icon: "settings", key: "s" },
+  { to: "/routing", name: "Routing", icon: "routing", key: "u" },
+  { to: "/providers", name: "Providers", icon: "providers", key: "p" },
+  { to: "/health", name: "Health", icon: "health", key: "h" },
 ] as const satisfies readonly { to: string; name: string; icon: IconName; key: string }[];

@@ -56,13 +56,14 @@ const unused = {
   reason: null,
   lastFailedAt: null,
 };
+const recent = { seconds: expect.any(Number), attempts: 0, failed: 0 };
 const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
 
 describe("providers", () => {
   it("are those that workers have, whether or not anything has gone wrong", async () => {
     const expected = [
-      { name: "smtp-1", channel: "email", configuration: null, breaker: unused, gate: null },
-      { name: "smtp-2", channel: "email", configuration: null, breaker: unused, gate: null },
+      { name: "smtp-1", channel: "email", configuration: null, breaker: unused, recent, gate: null },
+      { name: "smtp-2", channel: "email", configuration: null, breaker: unused, recent, gate: null },
     ];
     expect(await providers()).toEqual(expected);
     expect((await api.send("GET", "/v1/providers/smtp-2")).body).toEqual(expected[1]);
@@ -91,6 +92,7 @@ describe("providers", () => {
         reason: "connection: ECONNREFUSED",
         lastFailedAt: instant,
       },
+      recent,
       gate: expect.objectContaining({
         kind: "provider",
         name: "smtp-1",
@@ -219,7 +221,9 @@ describe("gates", () => {
       usedToday: 0,
       dayResetsAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT00:00:00.000Z$/),
       shutUntil: null,
+      shutSince: null,
       shutReason: null,
+      shutBy: null,
     };
     expect(body).toEqual(gate);
     const take = async (wanted: number) =>

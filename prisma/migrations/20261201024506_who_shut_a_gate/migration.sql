@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "gates" ADD COLUMN     "shut_by" TEXT;
