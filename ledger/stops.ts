@@ -53,7 +53,10 @@ export async function endStop(
   await execute(releaseStatement, { channel });
 }
 
-const readStatement = defineStatement<{ channels: readonly Channel[] }, Stop & { channel: Channel }>(`
+const readStatement = defineStatement<
+  { channels: readonly Channel[] },
+  Stop & { channel: Channel }
+>(`
   SELECT c.channel, g.key AS gate, g.shut_since AS since, g.shut_until AS until, g.shut_reason AS reason, g.shut_by AS by
   FROM unnest(:channels::channel[]) AS c(channel)
   JOIN gates g ON g.key = 'channel/' || c.channel OR g.key IN (SELECT 'provider/' || b.provider FROM breakers b WHERE b.channel = c.channel)

@@ -105,7 +105,8 @@ export const explanationAnswer = z
           until: z.iso.datetime(),
           reason: z.string().openapi({ example: "The shop sends wrong prices" }),
           by: z.string().openapi({
-            description: "Who has stopped it: the id of an operator, or of the API key that was used",
+            description:
+              "Who has stopped it: the id of an operator, or of the API key that was used",
             example: "bootstrap",
           }),
         }),

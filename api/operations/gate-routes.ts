@@ -4,7 +4,15 @@ import { changeOf } from "../http/audit.ts";
 import { removeLimits, setGate } from "../../ledger/gates.ts";
 import { restoreLimits } from "../../ledger/providers.ts";
 import { executeIn } from "../../ledger/sql.ts";
-import { gateAnswer, gateJson, gateKeyOf, gateParams, lockGate, shownGates, shownKinds } from "./gates.ts";
+import {
+  gateAnswer,
+  gateJson,
+  gateKeyOf,
+  gateParams,
+  lockGate,
+  shownGates,
+  shownKinds,
+} from "./gates.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { notFound } from "../http/problem.ts";
 import {

@@ -1,6 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
-import { type GateKind, gateKinds, limitedKinds, parseGateKey } from "../../domain/delivery/gates.ts";
+import {
+  type GateKind,
+  gateKinds,
+  limitedKinds,
+  parseGateKey,
+} from "../../domain/delivery/gates.ts";
 import { providerReference } from "../../domain/provider-name.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { notFound } from "../http/problem.ts";

@@ -1,5 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { type HealthIndicator, healthIndicators, healthUnits, healthWords } from "../../domain/health.ts";
+import {
+  type HealthIndicator,
+  healthIndicators,
+  healthUnits,
+  healthWords,
+} from "../../domain/health.ts";
 import { priorities } from "../../domain/priority.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";

@@ -19,7 +19,8 @@ const waiting = defineRoute({
       by: oneOrMore(queueDimensions)
         .optional()
         .openapi({
-          description: "The dimensions to group by, separated by commas; all of them but `channel` by default",
+          description:
+            "The dimensions to group by, separated by commas; all of them but `channel` by default",
           example: ["queue", "reason"],
         }),
       queue: queueParameter.optional(),

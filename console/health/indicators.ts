@@ -4,43 +4,45 @@ import { formatCount, formatShare } from "../words/numbers.ts";
 import type { Health, Indicator, IndicatorName } from "./queries.ts";
 
 /** What each indicator is called, and where what is behind it can be seen. */
-export const indicatorWords: Record<IndicatorName, { name: string; link?: LinkProps; to?: string }> =
-  {
-    oldestDue: { name: "Oldest due delivery", link: { to: "/queue" }, to: "The queue" },
-    backlog: { name: "Backlog", link: { to: "/queue" }, to: "The queue" },
-    breakers: { name: "Providers left out", link: { to: "/providers" }, to: "The providers" },
-    stops: { name: "Stopped by operators", link: { to: "/providers" }, to: "The channels" },
-    limits: {
-      name: "Recipients at a limit",
-      link: {
-        to: "/deliveries",
-        search: {
-          status: ["pending"],
-          reason: ["recipient_limit", "organisation_limit", "type_limit"],
-        },
+export const indicatorWords: Record<
+  IndicatorName,
+  { name: string; link?: LinkProps; to?: string }
+> = {
+  oldestDue: { name: "Oldest due delivery", link: { to: "/queue" }, to: "The queue" },
+  backlog: { name: "Backlog", link: { to: "/queue" }, to: "The queue" },
+  breakers: { name: "Providers left out", link: { to: "/providers" }, to: "The providers" },
+  stops: { name: "Stopped by operators", link: { to: "/providers" }, to: "The channels" },
+  limits: {
+    name: "Recipients at a limit",
+    link: {
+      to: "/deliveries",
+      search: {
+        status: ["pending"],
+        reason: ["recipient_limit", "organisation_limit", "type_limit"],
       },
-      to: "Their deliveries",
     },
-    deliveryRate: {
-      name: "Delivery rate",
-      link: { to: "/deliveries", search: { status: ["failed"] } },
-      to: "Those that failed",
-    },
-    errorRate: {
-      name: "Error rate of attempts",
-      link: { to: "/deliveries", search: { status: ["pending"], reason: ["retry"] } },
-      to: "Those that wait for another attempt",
-    },
-    latency: { name: "Latency, 95th percentile", link: { to: "/queue" }, to: "The queue" },
-    throughput: {
-      name: "Throughput",
-      link: { to: "/deliveries", search: { status: ["sent", "delivered"] } },
-      to: "What was sent",
-    },
-    batchEfficiency: { name: "Merged into other messages" },
-    memory: { name: "Memory of this API process" },
-    timeZoneData: { name: "Age of the time zone data" },
-  };
+    to: "Their deliveries",
+  },
+  deliveryRate: {
+    name: "Delivery rate",
+    link: { to: "/deliveries", search: { status: ["failed"] } },
+    to: "Those that failed",
+  },
+  errorRate: {
+    name: "Error rate of attempts",
+    link: { to: "/deliveries", search: { status: ["pending"], reason: ["retry"] } },
+    to: "Those that wait for another attempt",
+  },
+  latency: { name: "Latency, 95th percentile", link: { to: "/queue" }, to: "The queue" },
+  throughput: {
+    name: "Throughput",
+    link: { to: "/deliveries", search: { status: ["sent", "delivered"] } },
+    to: "What was sent",
+  },
+  batchEfficiency: { name: "Merged into other messages" },
+  memory: { name: "Memory of this API process" },
+  timeZoneData: { name: "Age of the time zone data" },
+};
 
 /** Formats a value with its unit; a dash if there is nothing to measure. */
 export function formatValue(value: number | null, unit: Indicator["unit"]): string {
@@ -82,7 +84,12 @@ export function scaleOf({ thresholds, value, unit }: Indicator) {
   // Shares of what should be large are all close to 1, so the scale begins where they differ.
   const isLow = fair > poor;
   const from = isLow ? Math.min(value, 2 * poor - 1, poor) : 0;
-  const to = unit === "share" ? (isLow ? 1 : Math.min(1, Math.max(value, 1.5 * poor))) : Math.max(value, 1.25 * poor);
+  const to =
+    unit === "share"
+      ? isLow
+        ? 1
+        : Math.min(1, Math.max(value, 1.5 * poor))
+      : Math.max(value, 1.25 * poor);
   const place = (of: number) => Math.min(1, Math.max(0, (of - from) / (to - from || 1)));
   return { value: place(value), fair: place(fair), poor: place(poor) };
 }

@@ -66,7 +66,10 @@ export function ProviderScreen() {
                         ? "for the devices that have it"
                         : `as number ${provider.configuration.position} of its channel`,
                     ],
-                    ["Connections", `${formatCount(provider.configuration.connections)} per worker`],
+                    [
+                      "Connections",
+                      `${formatCount(provider.configuration.connections)} per worker`,
+                    ],
                     ["Configured limits", describeLimits(provider.configuration.limits)],
                   ]}
                 />

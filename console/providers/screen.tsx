@@ -89,7 +89,8 @@ function ChannelPanel({
   onStop: () => void;
 }) {
   const { rate, quotas } = limitsOf(gate);
-  const isOrdered = providers.filter(({ configuration }) => configuration?.position != null).length > 1;
+  const isOrdered =
+    providers.filter(({ configuration }) => configuration?.position != null).length > 1;
   return (
     <Panel
       title={channelWords[channel]}
@@ -102,7 +103,9 @@ function ChannelPanel({
         )
       }
     >
-      {gate && <StopNote target={{ kind: "channel", name: channel }} channel={channel} gate={gate} />}
+      {gate && (
+        <StopNote target={{ kind: "channel", name: channel }} channel={channel} gate={gate} />
+      )}
       {(rate !== null || quotas.length > 0) && (
         <div className={styles.none}>
           <div className={styles.figures}>

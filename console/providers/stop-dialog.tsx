@@ -37,8 +37,7 @@ export function StopDialog({ target, channel, onClose }: StopDialogProps) {
   const [zone, now] = [useZone(), useNow()];
   const waiting = useQuery(waitingByChannelQuery);
   const what = target.kind === "channel" ? `all ${messagesOf[channel]}` : target.name;
-  const untilOf = (hours: string) =>
-    new Date(Date.now() + Number(hours) * hourMs).toISOString();
+  const untilOf = (hours: string) => new Date(Date.now() + Number(hours) * hourMs).toISOString();
   const form = useApiForm<Stop>({
     defaultValues: { until: "1", reason: "" },
     async send({ until, reason }) {

@@ -26,7 +26,9 @@ export function StopNote({ target, channel, gate }: StopNoteProps) {
     <div className={styles.note} role="note">
       <Icon name="stop" />
       <div>
-        <strong>{gate.shutBy === null ? "It asked for a pause" : `Stopped by ${gate.shutBy}`}</strong>{" "}
+        <strong>
+          {gate.shutBy === null ? "It asked for a pause" : `Stopped by ${gate.shutBy}`}
+        </strong>{" "}
         until <Instant at={gate.shutUntil} />
         {gate.shutReason !== null && <>: {gate.shutReason}</>}
       </div>
@@ -66,7 +68,12 @@ function OpenDialog({ target, channel, gate, onClose }: StopNoteProps & { onClos
       footer={
         <>
           <Button onClick={onClose}>Keep it stopped</Button>
-          <Button kind="primary" needs="admin" disabled={open.isPending} onClick={() => open.mutate()}>
+          <Button
+            kind="primary"
+            needs="admin"
+            disabled={open.isPending}
+            onClick={() => open.mutate()}
+          >
             Open it now
           </Button>
         </>

@@ -46,7 +46,12 @@ export function limitsOf(gate: Gate | null): { rate: string | null; quotas: Quot
         ? null
         : `${formatCount(permitsPerSecond)} per second, and ${formatCount(burst)} at once`,
     quotas: [
-      { per: "hour" as const, used: gate.usedThisHour, of: hourlyQuota, renewsAt: gate.hourResetsAt },
+      {
+        per: "hour" as const,
+        used: gate.usedThisHour,
+        of: hourlyQuota,
+        renewsAt: gate.hourResetsAt,
+      },
       { per: "day" as const, used: gate.usedToday, of: dailyQuota, renewsAt: gate.dayResetsAt },
     ].flatMap(({ of, renewsAt, ...quota }) =>
       of === null || renewsAt === null ? [] : [{ ...quota, of, renewsAt }],

@@ -51,7 +51,14 @@ export function withDraft(
 ): (Draft & { key: string })[] {
   const kept = all.flatMap((rule) => {
     if (rule.key === key) return draft ? [{ ...draft, key }] : [];
-    const { id: _id, position: _position, version: _version, createdAt: _c, updatedAt: _u, ...own } = rule;
+    const {
+      id: _id,
+      position: _position,
+      version: _version,
+      createdAt: _c,
+      updatedAt: _u,
+      ...own
+    } = rule;
     return rule.active ? [own as unknown as Draft & { key: string }] : [];
   });
   return draft && !all.some((rule) => rule.key === key) ? [...kept, { ...draft, key }] : kept;

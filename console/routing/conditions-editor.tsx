@@ -38,7 +38,9 @@ export function ConditionsEditor({ filter, onChange, fault }: ConditionsEditorPr
         </>
       ) : (
         <>
-          {edited.rows.length === 0 && <p className="muted">Every message, as there is no condition.</p>}
+          {edited.rows.length === 0 && (
+            <p className="muted">Every message, as there is no condition.</p>
+          )}
           {edited.rows.length > 1 && (
             <label>
               Messages for which{" "}
@@ -158,7 +160,9 @@ function ConditionRow({
       {suggestions && (
         <datalist id={id}>
           {suggestions.map((each) => (
-            <option key={each} value={each} />
+            <option key={each} value={each}>
+              {each}
+            </option>
           ))}
         </datalist>
       )}

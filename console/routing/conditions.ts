@@ -63,7 +63,11 @@ function valueOf({ subject, operator, value }: Row): unknown {
   const isTyped = hasPath(subject) || subject === "hour";
   const single = (text: string) => (isTyped ? scalarOf(text.trim()) : text.trim());
   if (operator === "exists") return value !== "no";
-  if (operator === "in") return value.split(",").map(single).filter((each) => each !== "");
+  if (operator === "in")
+    return value
+      .split(",")
+      .map(single)
+      .filter((each) => each !== "");
   if (["startsWith", "endsWith", "contains"].includes(operator)) return value;
   return single(value);
 }
@@ -107,9 +111,9 @@ function rowOf(filter: Filter): Row | null {
 export function rowsOf(filter: Filter | null): Rows | null {
   if (filter === null) return { combine: "all", rows: [] };
   const combine = "any" in filter ? "any" : "all";
-  const branches = ("all" in filter || "any" in filter
-    ? (filter as Record<string, Filter[]>)[combine]!
-    : [filter]) as Filter[];
+  const branches = (
+    "all" in filter || "any" in filter ? (filter as Record<string, Filter[]>)[combine]! : [filter]
+  ) as Filter[];
   const rows = branches.map(rowOf);
   if (rows.includes(null)) return null;
   const read = { combine, rows: rows as Row[] } as const;

@@ -71,10 +71,9 @@ function DeleteDialog({
         <p>It is inactive: no message uses it.</p>
       ) : use.data ? (
         <p role="status">
-          In the last 24 hours,{" "}
-          <strong>{formatNoun(use.data.changed.messages, "message")}</strong> to{" "}
-          {formatNoun(use.data.changed.recipients, "recipient")} would have gone another way without
-          it.
+          In the last 24 hours, <strong>{formatNoun(use.data.changed.messages, "message")}</strong>{" "}
+          to {formatNoun(use.data.changed.recipients, "recipient")} would have gone another way
+          without it.
         </p>
       ) : use.error ? (
         <ProblemBanner error={use.error} retry={() => void use.refetch()} />

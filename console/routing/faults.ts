@@ -3,9 +3,7 @@ import { ApiProblem } from "../api/problem.ts";
 /** Finds what the API says is wrong with a field, or with what is in it. Fields are JSON pointers, such as `/route/stages/0`. */
 export function faultAt(error: unknown, pointer: string): string | undefined {
   const faults = error instanceof ApiProblem ? (error.details?.errors ?? []) : [];
-  const found = faults.filter(
-    ({ field }) => field === pointer || field.startsWith(`${pointer}/`),
-  );
+  const found = faults.filter(({ field }) => field === pointer || field.startsWith(`${pointer}/`));
   return found.length === 0
     ? undefined
     : found

@@ -50,7 +50,11 @@ export function NewRuleScreen() {
     search: (before: object) => ({ ...before, tab: of }),
   });
   return (
-    <Page up={{ to: "/routing", name: "Routing" }} title="New rule" documentTitle="New routing rule">
+    <Page
+      up={{ to: "/routing", name: "Routing" }}
+      title="New rule"
+      documentTitle="New routing rule"
+    >
       <Tabs
         label="Parts of the rule"
         tabs={[

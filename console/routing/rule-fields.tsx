@@ -40,10 +40,7 @@ export function RuleFields({ draft, onChange, error }: RuleFieldsProps) {
         fault={faultAt(error, "/route")}
         onChange={(stages) => change({ route: { stages } })}
       />
-      <Check
-        checked={!draft.final}
-        onChange={({ target }) => change({ final: !target.checked })}
-      >
+      <Check checked={!draft.final} onChange={({ target }) => change({ final: !target.checked })}>
         Later rules that hold add their stages
         <span className="muted"> – otherwise no later rule is tried</span>
       </Check>

@@ -90,7 +90,10 @@ function StageFields({
             via:
               target.value === "preferred"
                 ? "preferred"
-                : [target.value as Channel, ...named.slice(1).filter((each) => each !== target.value)],
+                : [
+                    target.value as Channel,
+                    ...named.slice(1).filter((each) => each !== target.value),
+                  ],
           })
         }
       >
@@ -132,9 +135,7 @@ function StageFields({
           value={after ? "later" : "at once"}
           onChange={({ target }) =>
             onChange(
-              target.value === "later"
-                ? { via, after: { minutes: 10, unless: "read" } }
-                : { via },
+              target.value === "later" ? { via, after: { minutes: 10, unless: "read" } } : { via },
             )
           }
         >

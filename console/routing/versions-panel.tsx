@@ -33,7 +33,9 @@ export function VersionsPanel({ ruleKey, onTake }: VersionsPanelProps) {
                   <th>Version</th>
                   <th>Saved ({zone})</th>
                   <th>By</th>
-                  <th />
+                  <th>
+                    <span className="hidden-text">Compare</span>
+                  </th>
                 </tr>
               </thead>
               <tbody>

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { changedFields, emptyDraft, mergeDrafts, parseDraft, patchOf, writeDraft } from "./draft.ts";
+import {
+  changedFields,
+  emptyDraft,
+  mergeDrafts,
+  parseDraft,
+  patchOf,
+  writeDraft,
+} from "./draft.ts";
 import { diffLines } from "./line-diff.ts";
 import { describeAfter, describeFilter, describeVia } from "./words.ts";
 

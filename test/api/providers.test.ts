@@ -62,8 +62,22 @@ const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
 describe("providers", () => {
   it("are those that workers have, whether or not anything has gone wrong", async () => {
     const expected = [
-      { name: "smtp-1", channel: "email", configuration: null, breaker: unused, recent, gate: null },
-      { name: "smtp-2", channel: "email", configuration: null, breaker: unused, recent, gate: null },
+      {
+        name: "smtp-1",
+        channel: "email",
+        configuration: null,
+        breaker: unused,
+        recent,
+        gate: null,
+      },
+      {
+        name: "smtp-2",
+        channel: "email",
+        configuration: null,
+        breaker: unused,
+        recent,
+        gate: null,
+      },
     ];
     expect(await providers()).toEqual(expected);
     expect((await api.send("GET", "/v1/providers/smtp-2")).body).toEqual(expected[1]);

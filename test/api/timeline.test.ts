@@ -78,6 +78,7 @@ describe("the timeline of a recipient", () => {
         dueAt: until,
         unless: null,
         outages: [],
+        stoppedUntil: null,
         group: null,
       },
       expect.objectContaining({
