@@ -184,6 +184,53 @@ const places: readonly {
     act: (page) => page.getByRole("button", { name: /^Signed in as/ }).click(),
     ready: (page) => page.getByRole("button", { name: "Sign out" }).waitFor(),
   },
+  {
+    name: "the providers",
+    path: () => "providers",
+    ready: (page) => page.getByRole("link", { name: "smtp-2" }).waitFor(),
+  },
+  {
+    name: "stopping a channel",
+    path: () => "providers",
+    act: (page) => page.getByRole("button", { name: "Stop all email now" }).click(),
+    ready: (page) => page.getByText("on this channel").waitFor(),
+  },
+  {
+    name: "a provider",
+    path: () => "providers/smtp-1",
+    ready: (page) => page.getByText("this day").waitFor(),
+  },
+  {
+    name: "the health",
+    path: () => "health",
+    ready: (page) => page.getByText("accepts writes").waitFor(),
+  },
+  {
+    name: "the routing rules",
+    path: () => "routing",
+    ready: (page) => page.getByRole("link", { name: "urgent-by-push" }).waitFor(),
+  },
+  {
+    name: "a routing rule with its preview",
+    path: () => "routing/urgent-by-push",
+    act: (page) => page.getByRole("button", { name: "Preview" }).click(),
+    ready: (page) => page.getByText("would have gone another way").waitFor(),
+  },
+  {
+    name: "a routing rule as JSON",
+    path: () => "routing/urgent-by-push?tab=json",
+    ready: (page) => page.getByLabel("The rule as JSON").waitFor(),
+  },
+  {
+    name: "the versions of a routing rule",
+    path: () => "routing/urgent-by-push?tab=versions",
+    ready: (page) => page.getByText("The first version").waitFor(),
+  },
+  {
+    name: "a new routing rule",
+    path: () => "routing/new",
+    ready: (page) => page.getByRole("button", { name: "Add a stage" }).waitFor(),
+  },
 ];
 
 describe.each([
