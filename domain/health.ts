@@ -213,7 +213,10 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
           measured.stops.length === 0
             ? "No operator has stopped messages."
             : measured.stops
-                .map(({ gate, until }) => `${gate} is stopped until ${until.toISOString()}`)
+                .map(
+                  ({ gate, until }) =>
+                    `${gate} is stopped until ${until.toISOString().slice(0, 16).replace("T", " ")} UTC`,
+                )
                 .join(", ")
                 .replace(/^./, (first) => first.toUpperCase()) + ".",
       },

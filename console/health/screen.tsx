@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { HealthChip } from "../overview/health-word.tsx";
+import { HealthChip, sentences } from "../overview/health-word.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts, Page, Panel } from "../parts/page.tsx";
 import { Failed, Loading, ProblemBanner } from "../parts/states.tsx";
@@ -12,12 +12,6 @@ import { worstFirst } from "./indicators.ts";
 import { type Health, healthQuery, readinessQuery } from "./queries.ts";
 import styles from "./screen.module.css";
 import { Tile } from "./tile.tsx";
-
-const sentences: Record<Health["word"], string> = {
-  good: "Everything works as it should.",
-  fair: "It works, and something is worth a look.",
-  poor: "Something is wrong.",
-};
 
 /** The health of the system: the word first, then each indicator with what to do about it, then what the system needs. */
 export function HealthScreen() {

@@ -19,7 +19,8 @@ export const HealthChip = ({ word }: { word: Health["word"] }) => (
   <Chip {...looks[word]} word={capitalise(word)} />
 );
 
-const sentences: Record<Health["word"], string> = {
+/** What each rating says. */
+export const sentences: Record<Health["word"], string> = {
   good: "Everything works as it should.",
   fair: "It works, and something is worth a look.",
   poor: "Something is wrong.",

@@ -1,5 +1,6 @@
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
+import { inPath } from "./queries.ts";
 
 /** A gate that an operator can stop: of a channel, or of a provider. */
 export interface Stoppable {
@@ -13,14 +14,16 @@ export interface Stop {
   reason: string;
 }
 
+const paramOf = ({ kind, name }: Stoppable) => ({ kind, name: inPath(name) });
+
 /** Stops all messages of a channel or provider, or changes its stop. */
-export async function stopMessages(param: Stoppable, json: Stop): Promise<void> {
-  await answerOf(api.v1.gates[":kind"][":name"].stop.$put({ param, json }));
+export async function stopMessages(target: Stoppable, json: Stop): Promise<void> {
+  await answerOf(api.v1.gates[":kind"][":name"].stop.$put({ param: paramOf(target), json }));
 }
 
 /** Ends a stop. */
-export async function openAgain(param: Stoppable): Promise<void> {
-  await answerOf(api.v1.gates[":kind"][":name"].stop.$delete({ param }));
+export async function openAgain(target: Stoppable): Promise<void> {
+  await answerOf(api.v1.gates[":kind"][":name"].stop.$delete({ param: paramOf(target) }));
 }
 
 /**
@@ -30,7 +33,7 @@ export async function openAgain(param: Stoppable): Promise<void> {
 export async function resetProvider(name: string, key: string): Promise<void> {
   await answerOf(
     api.v1.providers[":name"].reset.$post({
-      param: { name },
+      param: { name: inPath(name) },
       header: { "idempotency-key": key },
     }),
   );

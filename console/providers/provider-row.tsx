@@ -16,11 +16,12 @@ interface ProviderRowProps {
   provider: Provider;
   /** Whether the providers of the channel are tried one after the other. */
   isOrdered: boolean;
+  isChannelStopped: boolean;
   rowProps: ReturnType<ReturnType<typeof useRowKeys>["propsOf"]>;
 }
 
 /** A provider in the list: whether it is used and since when, how much of its limits is used, and how its last attempts ended. */
-export function ProviderRow({ provider, isOrdered, rowProps }: ProviderRowProps) {
+export function ProviderRow({ provider, isOrdered, isChannelStopped, rowProps }: ProviderRowProps) {
   const { name, configuration, gate, breaker } = provider;
   const { rate, quotas } = limitsOf(gate);
   return (
@@ -35,7 +36,12 @@ export function ProviderRow({ provider, isOrdered, rowProps }: ProviderRowProps)
           <Link to="/providers/$name" params={{ name }}>
             {name}
           </Link>
-          <Chip {...stateLooks[stateOf(provider)]} />
+          <Chip {...stateLooks[stateOf(provider, isChannelStopped)]} />
+          {configuration && (
+            <span className="muted">
+              {configuration.kind}, {formatCount(configuration.connections)} connections per worker
+            </span>
+          )}
         </div>
         <StateSentence provider={provider} />
         {breaker.reason !== null && breaker.lastFailedAt !== null && (
@@ -66,7 +72,7 @@ const Zone = () => <span className="muted">{useZone()}</span>;
 /** Since when the provider is not used, and when it is tried again. */
 export function StateSentence({ provider }: { provider: Provider }) {
   const now = useNow();
-  const { breaker, gate, configuration } = provider;
+  const { breaker, gate } = provider;
   const ago = (at: string | null) => (at === null ? "" : ` ${formatRelative(at, now)}`);
   switch (stateOf(provider)) {
     case "stopped":
@@ -94,6 +100,7 @@ export function StateSentence({ provider }: { provider: Provider }) {
       return <span>It asked for a pause, which ends{ago(gate!.shutUntil)}.</span>;
     case "removed":
       return <span className="muted">No worker has it in its configuration any more.</span>;
+    case "idle":
     case "in_use":
       if (breaker.failures > 0)
         return (
@@ -103,10 +110,7 @@ export function StateSentence({ provider }: { provider: Provider }) {
           </span>
         );
       return breaker.closedAt === null ? (
-        <span className="muted">
-          {configuration === null ? "" : `${configuration.kind}, `}
-          has never been left out
-        </span>
+        <span className="muted">Has never been left out</span>
       ) : (
         <span className="muted">Used again since{ago(breaker.closedAt)}</span>
       );

@@ -6,6 +6,9 @@ import { answerOf } from "../api/problem.ts";
 export type Provider = AnswerOf<typeof api.v1.providers.$get>["items"][number];
 export type Gate = NonNullable<Provider["gate"]>;
 
+/** A name as a part of a path: names of push services have a slash, which the client leaves as it is. */
+export const inPath = encodeURIComponent;
+
 export const providersQuery = queryOptions({
   queryKey: ["providers"],
   queryFn: ({ signal }) => answerOf(api.v1.providers.$get({}, { init: { signal } })),
@@ -15,7 +18,9 @@ export const providerQuery = (name: string) =>
   queryOptions({
     queryKey: ["providers", name],
     queryFn: ({ signal }) =>
-      answerOf(api.v1.providers[":name"].$get({ param: { name } }, { init: { signal } })),
+      answerOf(
+        api.v1.providers[":name"].$get({ param: { name: inPath(name) } }, { init: { signal } }),
+      ),
   });
 
 export const gatesQuery = queryOptions({

@@ -127,6 +127,7 @@ function ChannelPanel({
               key={provider.name}
               provider={provider}
               isOrdered={isOrdered}
+              isChannelStopped={gate?.shutBy != null}
               rowProps={propsOf(provider.name)}
             />
           ))}

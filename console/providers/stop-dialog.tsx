@@ -49,8 +49,7 @@ export function StopDialog({ target, channel, onClose }: StopDialogProps) {
           () => client.invalidateQueries(),
           (error: Error) => showToast(`It is still stopped: ${error.message}`, { icon: "warning" }),
         );
-      const name = target.kind === "channel" ? capitalised(what) : what;
-      showToast(`${name} stopped. Workers notice within a second.`, { icon: "stop", undo });
+      showToast(`Stopped ${what}. Workers notice within a second.`, { icon: "stop", undo });
     },
   });
   const { errors, isSubmitting } = form.formState;
@@ -102,11 +101,8 @@ export function StopDialog({ target, channel, onClose }: StopDialogProps) {
             )}
           </Field>
         </Fields>
-        <button type="submit" hidden aria-hidden="true" tabIndex={-1} />
       </form>
       {form.problem !== null && <ProblemBanner error={form.problem} />}
     </Dialog>
   );
 }
-
-const capitalised = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;

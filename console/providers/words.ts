@@ -5,14 +5,19 @@ import { formatCount } from "../words/numbers.ts";
 import type { Gate, Provider } from "./queries.ts";
 
 /** What a provider does at the moment: its breaker, or that its gate is shut, or that no worker has it any more. */
-export type ProviderState = "in_use" | "open" | "half_open" | "paused" | "stopped" | "removed";
+type ProviderState = "in_use" | "idle" | "open" | "half_open" | "paused" | "stopped" | "removed";
 
-export function stateOf({ breaker, gate, configuration, channel }: Provider): ProviderState {
+/** @param isChannelStopped whether an operator has stopped all messages of its channel */
+export function stateOf(
+  { breaker, gate, configuration, channel }: Provider,
+  isChannelStopped = false,
+): ProviderState {
   if (gate?.shutBy != null) return "stopped";
   if (breaker.state !== "closed") return breaker.state;
   if (gate?.shutUntil != null) return "paused";
   // Push services are used without being named in the configuration.
-  return configuration === null && channel !== "push" ? "removed" : "in_use";
+  if (configuration === null && channel !== "push") return "removed";
+  return isChannelStopped ? "idle" : "in_use";
 }
 
 export const stateLooks: Record<
@@ -20,6 +25,7 @@ export const stateLooks: Record<
   { tone: DeliveryStatus; icon: IconName; word: string }
 > = {
   in_use: { tone: "delivered", icon: "check", word: "In use" },
+  idle: { tone: "cancelled", icon: "pause", word: "Idle" },
   open: { tone: "failed", icon: "cross", word: "Not used" },
   half_open: { tone: "unknown", icon: "retry", word: "Being tried" },
   paused: { tone: "unknown", icon: "pause", word: "Paused" },

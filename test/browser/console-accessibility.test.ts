@@ -193,7 +193,7 @@ const places: readonly {
     name: "stopping a channel",
     path: () => "providers",
     act: (page) => page.getByRole("button", { name: "Stop all email now" }).click(),
-    ready: (page) => page.getByText("on this channel").waitFor(),
+    ready: (page) => page.getByRole("dialog").getByRole("link").waitFor(),
   },
   {
     name: "a provider",

@@ -67,7 +67,7 @@ describe("the providers", () => {
     await dialog.getByLabel("Until").selectOption("for 4 hours");
     await dialog.getByLabel("Reason").fill("wrong prices");
     await dialog.getByLabel("Reason").press("Enter");
-    await page.getByText("All email stopped.").waitFor();
+    await page.getByText("Stopped all email.").waitFor();
     const email = page.getByRole("region", { name: "Email" });
     const note = email.getByRole("note");
     await until(() => note.textContent(), patience).toContain("wrong prices");

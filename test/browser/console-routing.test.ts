@@ -86,7 +86,7 @@ describe("a rule", () => {
       const target = page.getByRole(role, { name });
       await target.waitFor();
       for (let tabs = 0; tabs < 80; tabs += 1) {
-        if (await target.evaluate("(element) => element === document.activeElement")) return;
+        if ((await target.and(page.locator(":focus")).count()) > 0) return;
         await press("Tab");
       }
       throw new Error(`The Tab key does not reach ${String(name)}.`);
