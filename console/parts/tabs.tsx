@@ -11,7 +11,13 @@ export function Tabs({ label, tabs }: TabsProps) {
   return (
     <nav className={styles.tabs} aria-label={label}>
       {tabs.map(({ name, link, isCurrent }) => (
-        <Link key={name} {...link} aria-current={isCurrent ? "page" : undefined}>
+        <Link
+          key={name}
+          {...link}
+          // Otherwise the router calls a tab current whose search is a part of the address.
+          activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
+          aria-current={isCurrent ? "page" : undefined}
+        >
           {name}
         </Link>
       ))}

@@ -86,7 +86,11 @@ export function StateSentence({ provider }: { provider: Provider }) {
       return (
         <span>
           Its breaker opened{ago(breaker.openedAt)}
-          {breaker.nextTrialAt !== null && <>, the next trial is{ago(breaker.nextTrialAt)}</>}.
+          {breaker.nextTrialAt !== null &&
+            (Date.parse(breaker.nextTrialAt) > now.getTime()
+              ? `, the next trial is${ago(breaker.nextTrialAt)}`
+              : ", and the next message is a trial")}
+          .
         </span>
       );
     case "half_open":

@@ -144,7 +144,7 @@ function DeliveriesPanel({ provider: { channel } }: { provider: Provider }) {
     <Panel title="Deliveries of its channel">
       <ul className={styles.links}>
         <li>
-          <Icon name="clock" />{" "}
+          <Icon name="clock" />
           <Link
             to="/deliveries"
             search={{
@@ -157,13 +157,13 @@ function DeliveriesPanel({ provider: { channel } }: { provider: Provider }) {
           </Link>
         </li>
         <li>
-          <Icon name="cross" />{" "}
+          <Icon name="cross" />
           <Link to="/deliveries" search={{ ...of, status: ["failed"] }}>
             Those that failed
           </Link>
         </li>
         <li>
-          <Icon name="deliveries" />{" "}
+          <Icon name="deliveries" />
           <Link to="/deliveries" search={of}>
             All of them
           </Link>
