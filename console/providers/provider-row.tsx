@@ -1,4 +1,4 @@
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { Icon } from "../parts/icon.tsx";
 import { useNow } from "../parts/now.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
@@ -23,11 +23,18 @@ interface ProviderRowProps {
 /** A provider in the list: whether it is used and since when, how much of its limits is used, and how its last attempts ended. */
 export function ProviderRow({ provider, isOrdered, isChannelStopped, rowProps }: ProviderRowProps) {
   const { name, configuration, gate, breaker } = provider;
+  const navigate = useNavigate();
   const { rate, quotas } = limitsOf(gate);
   return (
     // The keys j and k move among the rows, and Enter opens the one that has the focus.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <li {...rowProps}>
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex, jsx-a11y/no-noninteractive-element-interactions
+    <li
+      {...rowProps}
+      onKeyDown={({ key, target, currentTarget }) => {
+        if (key === "Enter" && target === currentTarget)
+          void navigate({ to: "/providers/$name", params: { name } });
+      }}
+    >
       <span className={styles.place}>
         {isOrdered ? (configuration?.position ?? "–") : <Icon name={provider.channel} size={14} />}
       </span>

@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Channel, channels } from "../../domain/channel.ts";
 import { Button } from "../parts/button.tsx";
@@ -22,12 +21,11 @@ const ownChannels: readonly Channel[] = ["in_app"];
 export function ProvidersScreen() {
   const providers = useQuery(providersQuery);
   const gates = useQuery(gatesQuery);
-  const navigate = useNavigate();
   const [stopping, stop] = useState<Channel | null>(null);
   const items = providers.data?.items ?? [];
   const { propsOf } = useRowKeys({
     ids: items.map(({ name }) => name),
-    keys: { Enter: (name) => void navigate({ to: "/providers/$name", params: { name } }) },
+    keys: {},
   });
   const shown = channels.filter(
     (channel) => ownChannels.includes(channel) || items.some((item) => item.channel === channel),

@@ -1,4 +1,4 @@
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { includesRole, useSession } from "../api/session.ts";
 import { Button, IconButton } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
@@ -44,6 +44,7 @@ export function RuleRow({
   onDrag,
 }: RuleRowProps) {
   const isAdmin = includesRole(useSession().role, "admin");
+  const navigate = useNavigate();
   const draft = draftOf(rule);
   const effects = describeEffects(draft);
   return (
@@ -54,6 +55,10 @@ export function RuleRow({
       data-dragged={isDragged}
       data-over={isOver}
       draggable={isAdmin}
+      onKeyDown={({ key, target, currentTarget }) => {
+        if (key === "Enter" && target === currentTarget)
+          void navigate({ to: "/routing/$key", params: { key: rule.key } });
+      }}
       onDragStart={() => onDrag("start")}
       onDragOver={(event) => {
         event.preventDefault();

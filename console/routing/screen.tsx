@@ -62,7 +62,6 @@ export function RoutingScreen() {
 
 function Rules({ rules }: { rules: readonly Rule[] }) {
   const client = useQueryClient();
-  const navigate = useNavigate();
   const isAdmin = includesRole(useSession().role, "admin");
   const [dragged, drag] = useState<{ key: string; over: number } | null>(null);
   const order = useMutation({
@@ -99,7 +98,6 @@ function Rules({ rules }: { rules: readonly Rule[] }) {
   const { propsOf } = useRowKeys({
     ids: keys,
     keys: {
-      Enter: (key) => void navigate({ to: "/routing/$key", params: { key } }),
       "[": (key) => moveBy(key, -1),
       "]": (key) => moveBy(key, 1),
     },
