@@ -186,6 +186,7 @@ const app = createApp({
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,
     campaignLanes: configuration.CAMPAIGN_LANES,
+    sender: configuration.MAIL_FROM,
     mailDomains: [configuration.MAIL_FROM.mailbox.domain, ...configuration.MAIL_FROM_DOMAINS],
     vapidPublicKey: configuration.VAPID_PUBLIC_KEY ?? null,
     endpoints: {

@@ -20,6 +20,7 @@ import { deliveryChangeRoutes } from "./deliveries/change-routes.ts";
 import { deliveryCountRoutes } from "./deliveries/count-routes.ts";
 import { deliveryExportRoutes } from "./deliveries/export-routes.ts";
 import { groupRoutes } from "./deliveries/group-routes.ts";
+import { deliveryMessageRoutes } from "./deliveries/message-routes.ts";
 import { deliveryRoutes } from "./deliveries/routes.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { explanationRoutes } from "./explanations/routes.ts";
@@ -121,6 +122,7 @@ export const resources = {
     deliveryCountRoutes,
     deliveryExportRoutes,
     deliveryRoutes,
+    deliveryMessageRoutes,
     deliveryChangeRoutes,
     groupRoutes,
   ],

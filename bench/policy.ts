@@ -11,6 +11,7 @@ import { inboxChannel } from "../ledger/inbox-hints.ts";
 import { createNotificationHub } from "../ledger/notification-hub.ts";
 import { createPool } from "../api/http/pool.ts";
 import { createLogger } from "../config/logger.ts";
+import { parseSender } from "../domain/address.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { defaultPolicy } from "../domain/policy/policy.ts";
 import { queueName } from "../domain/delivery/queues.ts";
@@ -152,6 +153,7 @@ function createWorld(
       requestsPerMinute: 10_000_000,
       mailboxShards: 1,
       campaignLanes: 1,
+      sender: parseSender("Tidings <tidings@example.org>")!,
       mailDomains: ["example.org"],
       maxUnsent: 10_000_000,
       maxScheduled: 10_000_000,

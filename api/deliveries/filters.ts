@@ -7,7 +7,12 @@ import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import { parseQueueName, waitingDigests } from "../../domain/delivery/queues.ts";
-import { type Reason, reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
+import {
+  type FilteredReason,
+  filteredReasons,
+  reasons,
+  reasonStatuses,
+} from "../../domain/delivery/reasons.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import { type WhereBuilder, createWhereBuilder } from "../http/where.ts";
@@ -72,10 +77,13 @@ const singleFilters = {
   ...createdBetween,
 };
 
+const reasonDescription =
+  "Why the deliveries wait, or why they ended; `none` selects those without a reason, which wait for their time or their turn, or were sent";
+
 /** The filters for deliveries, as parameters of a query string. */
 export const deliveryFilterQuery = {
   status: oneOrMore(deliveryStatuses).optional(),
-  reason: oneOrMore(reasons).optional(),
+  reason: oneOrMore(filteredReasons).optional().openapi({ description: reasonDescription }),
   channel: oneOrMore(channels).optional(),
   priority: oneOrMore(priorities).optional(),
   ...singleFilters,
@@ -90,7 +98,7 @@ export const deliveryFilterBody = z
     status: nonEmptyArray(deliveryStatuses)
       .optional()
       .openapi({ example: ["failed"] }),
-    reason: nonEmptyArray(reasons).optional(),
+    reason: nonEmptyArray(filteredReasons).optional().openapi({ description: reasonDescription }),
     channel: nonEmptyArray(channels).optional(),
     priority: nonEmptyArray(priorities).optional(),
     ...singleFilters,
@@ -105,7 +113,7 @@ export const deliveryFilterBody = z
 /** Filters for deliveries. A delivery matches if it matches every filter that is given. Ids are UUIDs. */
 export interface DeliveryFilters {
   status?: DeliveryStatus[] | undefined;
-  reason?: Reason[] | undefined;
+  reason?: FilteredReason[] | undefined;
   channel?: (typeof channels)[number][] | undefined;
   priority?: Priority[] | undefined;
   campaign?: string | undefined;
@@ -222,11 +230,18 @@ function splitByStatus({ status, reason }: DeliveryFilters): string[] {
     const canLackReason = open || each === "sent" || each === "delivered";
     const hasStatus = `d.due_at IS ${open ? "NOT NULL" : "NULL"} AND d.status = '${each}'`;
     if (!reason && canLackReason) return [hasStatus];
-    return [...new Set(reason ?? reasons)]
-      .filter((code) => reasonStatuses[code].includes(each))
-      .map((code) => `${hasStatus} AND d.reason = '${code}'`);
+    return [...new Set<FilteredReason>(reason ?? reasons)].flatMap((code) => {
+      if (code === "none") return canLackReason ? [`${hasStatus} AND d.reason IS NULL`] : [];
+      return reasonStatuses[code].includes(each) ? [`${hasStatus} AND d.reason = '${code}'`] : [];
+    });
   });
 }
+
+/** The condition that a row `d` has one of these reasons, of which `placeholder` stands for the list. */
+export const reasonIn = (placeholder: string, reason: readonly FilteredReason[]): string =>
+  reason.includes("none")
+    ? `(d.reason IS NULL OR d.reason = ANY(${placeholder}::text[]))`
+    : `d.reason = ANY(${placeholder}::text[])`;
 
 async function addFilters(
   pool: Pick<Pool, "query">,
@@ -236,7 +251,7 @@ async function addFilters(
   const { bind, and } = conditions;
   const { reason, channel, priority, campaign, notification, recipient, queue } = filters;
   const { type, group, createdFrom, createdBefore } = filters;
-  if (reason) and(`d.reason = ANY(${bind(reason)}::text[])`);
+  if (reason) and(reasonIn(bind(reason), reason));
   if (channel) and(`d.channel = ANY(${bind(channel)}::channel[])`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
   if (campaign !== undefined) {

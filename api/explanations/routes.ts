@@ -5,7 +5,7 @@ import { parsePublicId, publicIdPattern } from "../../domain/ids.ts";
 import { findRecipientState, type RecipientState } from "../../ledger/recipient-snapshot.ts";
 import { recipientParameter } from "../deliveries/filters.ts";
 import { audienceExplanation, explainAudience } from "./audience.ts";
-import { explanationAnswer } from "./answer.ts";
+import { type Explanation, explanationAnswer } from "./answer.ts";
 import { explainDelivery } from "./delivery.ts";
 import { notFound } from "../http/problem.ts";
 import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
@@ -29,11 +29,15 @@ const sourcePattern = new RegExp(
     .join("|"),
 );
 
+/** The largest number of deliveries of a source that are explained. Each takes several look-ups. */
+const maxDeliveries = 20;
+
 const ofRecipient = defineRoute({
   method: "get",
   path: "/v1/explanations",
   access: "viewer",
   summary: "Explain why a recipient did or did not receive a notification or campaign",
+  description: "Explains every stage of the route and every snoozed repetition, not only the first.",
   request: {
     query: z.object({
       source: z
@@ -61,8 +65,13 @@ const ofRecipient = defineRoute({
             "The recipient was not in the audience when it was frozen, at 2027-03-01T09:00:00.000Z. As things stand now, they would not be in it.",
         }),
         delivery: z.union([explanationAnswer, z.null()]).openapi({
-          description: "Why the recipient’s delivery was sent, waits, or was not sent",
+          description:
+            "Why the recipient’s first delivery of the source was sent, waits, or was not sent",
           example: null,
+        }),
+        stages: z.array(explanationAnswer).openapi({
+          description: `All deliveries of the source to this recipient, the first included, in the order in which they were created: one for each stage of the route that has begun, and one for each time that the message was snoozed. At most ${maxDeliveries}`,
+          example: [],
         }),
         audience: z.union([audienceExplanation, z.null()]).openapi({
           description:
@@ -87,41 +96,45 @@ export function explanationRoutes({ pool, clock, readPolicySnapshot }: Services)
       const person = await findRecipientState(pool, recipient);
       if (!person) throw notFound("recipient");
       const notificationId = parsePublicId("notification", source);
-      const delivery = await findDelivery(
+      const ids = await findDeliveries(
         pool,
         notificationId,
         parsePublicId("campaign", source),
         person,
       );
-      if (delivery !== null) {
-        const explained = await explainDelivery(deps, delivery, clock());
-        if (explained)
-          return c.json(
-            { owed: true, summary: explained.summary, delivery: explained, audience: null },
-            200,
-          );
-      }
+      const stages: Explanation[] = [];
+      // One after the other, so that a request uses one connection.
+      for (const id of ids) stages.push(...optional(await explainDelivery(deps, id, clock())));
+      const [first] = stages;
+      if (first)
+        return c.json(
+          { owed: true, summary: first.summary, delivery: first, stages, audience: null },
+          200,
+        );
       const absence =
         notificationId === null
           ? await explainAbsence(pool, parsePublicId("campaign", source)!, person)
           : await explainUnnamed(pool, notificationId);
-      return c.json({ owed: false, delivery: null, ...absence }, 200);
+      return c.json({ owed: false, delivery: null, stages: [], ...absence }, 200);
     });
 }
 
-/** Finds the UUID of the delivery that a notification or campaign owes a recipient; null if there is none. */
-async function findDelivery(
+/** Finds the UUIDs of the deliveries that a notification or campaign owes a recipient: the first stage, then the others as they began. */
+async function findDeliveries(
   pool: Pick<Pool, "query">,
   notificationId: string | null,
   campaignId: string | null,
   { id }: RecipientState,
-): Promise<string | null> {
+): Promise<string[]> {
   const { rows } = await pool.query<{ id: string }>(
-    `SELECT id FROM deliveries WHERE ${notificationId === null ? "campaign_id" : "notification_id"} = $1::uuid AND recipient_id = $2::uuid AND leg = 'primary'`,
+    `SELECT id FROM deliveries WHERE ${notificationId === null ? "campaign_id" : "notification_id"} = $1::uuid AND recipient_id = $2::uuid
+     ORDER BY leg <> 'primary', id LIMIT ${maxDeliveries}`,
     [notificationId ?? campaignId, id],
   );
-  return rows[0]?.id ?? null;
+  return rows.map((row) => row.id);
 }
+
+const optional = <Value>(value: Value | null): Value[] => (value === null ? [] : [value]);
 
 async function explainUnnamed(pool: Pick<Pool, "query">, id: string) {
   const { rowCount } = await pool.query("SELECT FROM notifications WHERE id = $1::uuid", [id]);

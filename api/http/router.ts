@@ -2,6 +2,7 @@ import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi
 import type { MiddlewareHandler } from "hono";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
+import type { Sender } from "../../domain/address.ts";
 import type { OperatorRole, Role } from "../../domain/role.ts";
 import { type Scope, scopeOf } from "../../domain/scope.ts";
 import type { KeptSealer } from "../../ledger/sealer.ts";
@@ -69,6 +70,8 @@ interface ApiConfig {
   requestsPerMinute: number;
   mailboxShards: number;
   campaignLanes: number;
+  /** The sender of emails for which nothing else names one. */
+  sender: Sender;
   /** Domains that emails may be sent from, in their ASCII form. */
   mailDomains: readonly string[];
   /** The public key with which browsers subscribe to push; null if this installation has no keys for push. */

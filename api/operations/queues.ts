@@ -3,7 +3,8 @@ import type { Pool } from "pg";
 import { sourceRuns } from "../../ledger/conditions.ts";
 import { type Channel, channels } from "../../domain/channel.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
-import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
+import { type FilteredReason, type Reason, reasons } from "../../domain/delivery/reasons.ts";
+import { reasonIn } from "../deliveries/filters.ts";
 import { createWhereBuilder } from "../http/where.ts";
 
 /** The dimensions by which waiting deliveries are counted. */
@@ -16,7 +17,7 @@ export interface WaitingFilters {
   queue?: string | undefined;
   type?: string | undefined;
   priority?: Priority[] | undefined;
-  reason?: Reason[] | undefined;
+  reason?: FilteredReason[] | undefined;
 }
 
 const counts = {
@@ -122,7 +123,7 @@ export async function readWaiting(
   if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
   if (type !== undefined) and(`${typeId} = ${bind(type)}::uuid`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
-  if (reason) and(`d.reason = ANY(${bind(reason)}::text[])`);
+  if (reason) and(reasonIn(bind(reason), reason));
   const { rows } = await pool.query<Row>(
     `WITH clock AS MATERIALIZED (SELECT ledger_now() AS now),
      open AS (

@@ -142,6 +142,10 @@ export const limitReasons = [
 
 export const reasons = Object.keys(reasonStatuses) as [Reason, ...Reason[]];
 
+/** The reasons by which deliveries are filtered; `none` selects deliveries without a reason, which wait for their time or their turn, or were sent. */
+export const filteredReasons = ["none", ...reasons] as const;
+export type FilteredReason = (typeof filteredReasons)[number];
+
 /** The held reasons by which the recipient chose to receive the message later. These deliveries are no backlog. */
 export const recipientReasons = [
   "quiet_hours",

@@ -8,6 +8,7 @@ import {
 } from "../../api/http/pool.ts";
 import type { ApiDeps } from "../../api/http/router.ts";
 import { createLogger } from "../../config/logger.ts";
+import { parseSender } from "../../domain/address.ts";
 import type { Role } from "../../domain/role.ts";
 import type { Scope } from "../../domain/scope.ts";
 import type { MasterKey } from "../../domain/sealing/master-keys.ts";
@@ -100,6 +101,7 @@ export async function startApi({
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,
       campaignLanes: 8,
+      sender: parseSender("Tidings <tidings@example.org>")!,
       mailDomains: ["example.org"],
       maxUnsent: 1_000_000,
       maxScheduled: 1_000_000,
