@@ -10,6 +10,8 @@ import { readCampaignSearch } from "./campaigns/search.ts";
 import { readDeliverySearch } from "./deliveries/search.ts";
 import { readSettingsSearch } from "./settings/search.ts";
 import { readRuleSearch } from "./routing/search.ts";
+import { readNotificationSearch, readNotificationPageSearch } from "./notifications/search.ts";
+import { readQueueSearch } from "./queue/search.ts";
 import { Root } from "./shell/root.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { Broken } from "./shell/broken.tsx";
@@ -74,9 +76,30 @@ const campaign = createRoute({
   component: lazyRouteComponent(() => import("./campaigns/campaign-screen.tsx"), "CampaignScreen"),
 });
 
+const notifications = createRoute({
+  getParentRoute: () => root,
+  path: "/notifications",
+  validateSearch: readNotificationSearch,
+  component: lazyRouteComponent(
+    () => import("./notifications/screen.tsx"),
+    "NotificationsScreen",
+  ),
+});
+
+const notification = createRoute({
+  getParentRoute: () => root,
+  path: "/notifications/$id",
+  validateSearch: readNotificationPageSearch,
+  component: lazyRouteComponent(
+    () => import("./notifications/notification-screen.tsx"),
+    "NotificationScreen",
+  ),
+});
+
 const queue = createRoute({
   getParentRoute: () => root,
   path: "/queue",
+  validateSearch: readQueueSearch,
   component: lazyRouteComponent(() => import("./queue/screen.tsx"), "QueueScreen"),
 });
 
@@ -151,6 +174,8 @@ export const router = createRouter({
     delivery,
     campaigns,
     campaign,
+    notifications,
+    notification,
     queue,
     templates,
     audit,

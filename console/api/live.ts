@@ -9,7 +9,15 @@ type Liveness = "connecting" | "live" | "delayed";
 
 /** The queries that are out of date when something of a topic has changed, by the first part of their keys. */
 const affected: Record<string, readonly string[]> = {
-  deliveries: ["deliveries", "delivery", "explanation", "progress", "queues"],
+  deliveries: [
+    "deliveries",
+    "delivery",
+    "explanation",
+    "notification",
+    "notifications",
+    "progress",
+    "queues",
+  ],
   campaigns: ["campaigns", "campaign", "progress"],
   queues: ["queues"],
   health: ["health", "providers"],

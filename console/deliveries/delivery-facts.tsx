@@ -39,7 +39,7 @@ export function DeliveryFacts({ delivery }: { delivery: DeliveryDetails }) {
                 {source}
               </Link>
             ) : (
-              <Link to="/deliveries" search={{ source }}>
+              <Link to="/notifications/$id" params={{ id: source }}>
                 {source}
               </Link>
             )}

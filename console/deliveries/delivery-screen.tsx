@@ -5,12 +5,16 @@ import { Page, Panel } from "../parts/page.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { CopyButton, Failed, Loading } from "../parts/states.tsx";
 import { describeForTicket } from "../why/ticket.ts";
+import { MessagePanel } from "../message/message-panel.tsx";
 import { Why } from "../why/why.tsx";
 import { DeliveryFacts } from "./delivery-facts.tsx";
 import { DeliveryVerbs } from "./delivery-verbs.tsx";
+import { GroupMembers } from "./group-members.tsx";
+import { LifeLine } from "./life-line.tsx";
+import { Neighbours } from "./neighbours.tsx";
 import styles from "./delivery-screen.module.css";
 
-/** One delivery: what it is, and why it was sent, waits, or was not sent. */
+/** One delivery: what it is, what was sent, and why it was sent, waits, or was not sent. */
 export function DeliveryScreen() {
   const { id } = useParams({ from: "/deliveries/$id" });
   const delivery = useQuery(deliveryQuery(id));
@@ -20,46 +24,64 @@ export function DeliveryScreen() {
       up={{ to: "/deliveries", name: "Deliveries" }}
       title={<span title={id}>{shortenId(id)}</span>}
       documentTitle="Delivery"
-      actions={delivery.data && <DeliveryVerbs delivery={delivery.data} />}
+      actions={
+        <>
+          {delivery.data && <DeliveryVerbs delivery={delivery.data} />}
+          <Neighbours key={id} id={id} />
+        </>
+      }
     >
       <div className={styles.columns}>
-        <Panel title="Facts">
-          {delivery.data ? (
-            <DeliveryFacts delivery={delivery.data} />
-          ) : delivery.error ? (
-            <Failed
-              what="this delivery"
-              error={delivery.error}
-              retry={() => void delivery.refetch()}
-            />
-          ) : (
-            <Loading what="the delivery" />
-          )}
-        </Panel>
-        <Panel
-          title="Why"
-          aside={
-            delivery.data &&
-            explanation.data && (
-              <CopyButton
-                text={describeForTicket(explanation.data, delivery.data.attempts)}
-                label="Copy as text for a support ticket"
+        <div className={styles.column}>
+          <Panel title="Facts">
+            {delivery.data ? (
+              <DeliveryFacts delivery={delivery.data} />
+            ) : delivery.error ? (
+              <Failed
+                what="this delivery"
+                error={delivery.error}
+                retry={() => void delivery.refetch()}
               />
-            )
-          }
-        >
-          {explanation.data && delivery.data ? (
-            <Why explanation={explanation.data} attempts={delivery.data.attempts} />
-          ) : explanation.error ? (
-            <Failed
-              what="the explanation"
-              error={explanation.error}
-              retry={() => void explanation.refetch()}
-            />
-          ) : (
-            <Loading what="the explanation" />
+            ) : (
+              <Loading what="the delivery" />
+            )}
+          </Panel>
+          {delivery.data && (
+            <Panel title="Its life">
+              <LifeLine delivery={delivery.data} />
+            </Panel>
           )}
-        </Panel>
+          {delivery.data && delivery.data.group !== null && (
+            <GroupMembers group={delivery.data.group} id={id} />
+          )}
+        </div>
+        <div className={styles.column}>
+          <MessagePanel id={id} />
+          <Panel
+            title="Why"
+            aside={
+              delivery.data &&
+              explanation.data && (
+                <CopyButton
+                  text={describeForTicket(explanation.data, delivery.data.attempts)}
+                  label="Copy as text for a support ticket"
+                />
+              )
+            }
+          >
+            {explanation.data && delivery.data ? (
+              <Why explanation={explanation.data} delivery={delivery.data} />
+            ) : explanation.error ? (
+              <Failed
+                what="the explanation"
+                error={explanation.error}
+                retry={() => void explanation.refetch()}
+              />
+            ) : (
+              <Loading what="the explanation" />
+            )}
+          </Panel>
+        </div>
       </div>
     </Page>
   );

@@ -1,6 +1,6 @@
 import { type FormEvent, useId, useRef, useState } from "react";
 import { channels } from "../../domain/channel.ts";
-import { reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
+import { type FilteredReason, reasons, reasonStatuses } from "../../domain/delivery/reasons.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { priorities } from "../../domain/priority.ts";
 import { Choice, ChosenFilter, Filters } from "../parts/filters.tsx";
@@ -49,8 +49,8 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
       />
       <Choice
         name="Reason"
-        values={fitting}
-        words={(reason) => reasonWords[reason]}
+        values={["none", ...fitting] satisfies FilteredReason[]}
+        words={(reason) => (reason === "none" ? "No reason" : reasonWords[reason])}
         chosen={filters.reason ?? []}
         onChange={(reason) => set({ reason })}
       />

@@ -1,5 +1,5 @@
 import { type Channel, channels } from "../../domain/channel.ts";
-import { type Reason, reasons } from "../../domain/delivery/reasons.ts";
+import { type FilteredReason, filteredReasons } from "../../domain/delivery/reasons.ts";
 import { type DeliveryStatus, deliveryStatuses } from "../../domain/delivery/status.ts";
 import { type Priority, priorities } from "../../domain/priority.ts";
 import {
@@ -14,7 +14,8 @@ import {
 /** The filters of the deliveries. A delivery matches if it matches all that are given. */
 export interface DeliveryFilters {
   status?: DeliveryStatus[] | undefined;
-  reason?: Reason[] | undefined;
+  /** `none`: deliveries without a reason. */
+  reason?: FilteredReason[] | undefined;
   channel?: Channel[] | undefined;
   priority?: Priority[] | undefined;
   /** The key of a notification type. */
@@ -62,7 +63,7 @@ export interface DeliverySearch extends DeliveryFilters, DeliveryLook {
 export function readDeliverySearch(raw: Record<string, unknown>): DeliverySearch {
   return {
     status: readSeveral(raw["status"], deliveryStatuses),
-    reason: readSeveral(raw["reason"], reasons),
+    reason: readSeveral(raw["reason"], filteredReasons),
     channel: readSeveral(raw["channel"], channels),
     priority: readSeveral(raw["priority"], priorities),
     type: readText(raw["type"], 100),

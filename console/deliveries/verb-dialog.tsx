@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useId, useRef, useState } from "react";
+import { priorities, type Priority } from "../../domain/priority.ts";
 import { Button } from "../parts/button.tsx";
 import { useConfirmNumber } from "../parts/confirm-number.tsx";
 import { Dialog } from "../parts/dialog.tsx";
@@ -7,8 +8,16 @@ import { Check } from "../parts/form.tsx";
 import { Loading, ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { formatCount, formatNoun } from "../words/numbers.ts";
+import { priorityWords } from "../words/statuses.ts";
 import type { DeliverySearch } from "./search.ts";
-import { changeDeliveries, countMatching, skipWords, type Verb, verbWords } from "./verbs.ts";
+import {
+  changeDeliveries,
+  countMatching,
+  skipWords,
+  type Verb,
+  type VerbOptions,
+  verbWords,
+} from "./verbs.ts";
 import styles from "./verb-dialog.module.css";
 
 /** What a verb is applied to: these deliveries, or all that match the filters. */
@@ -27,14 +36,15 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
   // The change selects what was counted: later deliveries that match the same filters are left alone.
   const [countedAt] = useState(() => new Date().toISOString());
   const selected = "ids" in target ? target : { where: target.where, countedAt };
-  const [includesUnknown, setIncludesUnknown] = useState(false);
+  const [options, setOptions] = useState<VerbOptions>({ includeUnknown: false, priority: "high" });
+  const priorityField = useId();
   const [changed, setChanged] = useState(0);
   const stopped = useRef(false);
   const client = useQueryClient();
 
   const count = useQuery({
-    queryKey: ["dry-run", verb, selected, includesUnknown],
-    queryFn: () => countMatching(verb, selected, includesUnknown),
+    queryKey: ["dry-run", verb, selected, options.includeUnknown],
+    queryFn: () => countMatching(verb, selected, options),
     staleTime: 0,
     gcTime: 0,
     refetchOnWindowFocus: false,
@@ -44,7 +54,7 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
       const skipped: Record<string, number> = {};
       let [done, cursor] = [0, null as string | null];
       do {
-        const progress = await changeDeliveries(verb, selected, includesUnknown, cursor);
+        const progress = await changeDeliveries(verb, selected, options, cursor);
         done += progress.changed;
         setChanged(done);
         for (const [reason, skips] of Object.entries(progress.skipped))
@@ -113,17 +123,39 @@ export function VerbDialog({ verb, target, onClose, onDone }: VerbDialogProps) {
             : `of ${formatCount(named)} can be changed in this way.`}
         </p>
       )}
+      {verb === "reprioritise" && (
+        <label className={styles.priority} htmlFor={priorityField}>
+          New priority
+          <select
+            id={priorityField}
+            value={options.priority}
+            disabled={change.isPending}
+            onChange={({ target: field }) =>
+              setOptions({ ...options, priority: field.value as Priority })
+            }
+          >
+            {priorities.map((priority) => (
+              <option key={priority} value={priority}>
+                {priorityWords[priority]}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
       {verb === "retry" && (
         <Check
-          checked={includesUnknown}
+          checked={options.includeUnknown}
           disabled={change.isPending}
-          onChange={({ target: box }) => setIncludesUnknown(box.checked)}
+          onChange={({ target: box }) => setOptions({ ...options, includeUnknown: box.checked })}
         >
           Also those whose outcome is unknown
           <span className="muted"> – they may have arrived, so recipients may get them twice</span>
         </Check>
       )}
       {confirmation.field}
+      {change.isPending && matched !== undefined && (
+        <progress className={styles.progress} max={matched} value={changed} aria-label="Progress" />
+      )}
       {change.error && <ProblemBanner error={change.error} />}
     </Dialog>
   );

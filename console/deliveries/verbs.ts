@@ -1,13 +1,14 @@
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
+import type { Priority } from "../../domain/priority.ts";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 import type { IconName } from "../parts/icon.tsx";
 import { type DeliverySearch, toWhere } from "./search.ts";
 
 /** What a person can do with deliveries. */
-export type Verb = "retry" | "send" | "cancel";
+export type Verb = "retry" | "send" | "reprioritise" | "cancel";
 
-export const verbs = ["retry", "send", "cancel"] as const satisfies readonly Verb[];
+export const verbs = ["retry", "send", "reprioritise", "cancel"] as const satisfies readonly Verb[];
 
 export const verbWords: Record<
   Verb,
@@ -39,6 +40,15 @@ export const verbWords: Record<
     effect:
       "Overrides what waiting deliveries wait for: their time, quiet hours, a digest, a batch, a limit. A delivery is still not sent if its address is suppressed, or its type or channel is switched off.",
   },
+  reprioritise: {
+    name: "Change priority",
+    on: (deliveries) => `Change the priority of ${deliveries}`,
+    past: "given another priority",
+    icon: "flag",
+    key: "p",
+    effect:
+      "Waiting deliveries get another priority. Those that a rule holds are decided again at once with it; those that wait for their time keep waiting. Deliveries of a campaign keep the priority of the campaign.",
+  },
   cancel: {
     name: "Cancel",
     on: (deliveries) => `Cancel ${deliveries}`,
@@ -50,9 +60,16 @@ export const verbWords: Record<
   },
 };
 
-/** The verbs that can change a delivery of a status. */
-export function verbsFor(status: DeliveryStatus): readonly Verb[] {
-  if (status === "pending") return ["send", "cancel"];
+/** The verbs that can change a delivery. One of a campaign has the priority of the campaign. */
+export function verbsFor({
+  status,
+  source,
+}: {
+  status: DeliveryStatus;
+  source: string;
+}): readonly Verb[] {
+  if (status === "pending")
+    return source.startsWith("cmp_") ? ["send", "cancel"] : ["send", "reprioritise", "cancel"];
   return status === "failed" || status === "unknown" ? ["retry"] : [];
 }
 
@@ -66,6 +83,8 @@ export const skipWords: Record<string, string> = {
   campaignCancelled: "belong to a cancelled campaign",
   campaignNotRunning: "belong to a campaign that does not run",
   recipientErased: "belong to an erased recipient",
+  ofCampaign: "have the priority of their campaign",
+  samePriority: "have this priority already",
 };
 
 export interface Progress {
@@ -82,13 +101,21 @@ const bodyOf = (selected: Selected) =>
     ? { ids: selected.ids }
     : { where: toWhere(selected.where, selected.countedAt) };
 
+/** What a change needs besides its deliveries. */
+export interface VerbOptions {
+  /** For `retry`: whether deliveries whose outcome is unknown are retried too. */
+  includeUnknown: boolean;
+  /** For `reprioritise`: the new priority. */
+  priority: Priority;
+}
+
 /** Counts the deliveries whose status allows the change. Nothing is changed. */
 export async function countMatching(
   verb: Verb,
   selected: Selected,
-  includeUnknown: boolean,
+  options: VerbOptions,
 ): Promise<number> {
-  const answer = await post(verb, { ...bodyOf(selected), dryRun: true }, includeUnknown);
+  const answer = await post(verb, { ...bodyOf(selected), dryRun: true }, options);
   return answer.matched ?? 0;
 }
 
@@ -96,17 +123,17 @@ export async function countMatching(
 export const changeDeliveries = (
   verb: Verb,
   selected: Selected,
-  includeUnknown: boolean,
+  options: VerbOptions,
   cursor: string | null,
 ): Promise<Progress> =>
-  post(verb, { ...bodyOf(selected), ...(cursor !== null && { cursor }) }, includeUnknown);
+  post(verb, { ...bodyOf(selected), ...(cursor !== null && { cursor }) }, options);
 
 type Body = Parameters<typeof api.v1.deliveries.cancel.$post>[0]["json"];
 
 async function post(
   verb: Verb,
   body: object,
-  includeUnknown: boolean,
+  { includeUnknown, priority }: VerbOptions,
 ): Promise<Progress & { matched?: number | undefined }> {
   // The schema is a union of ids and filters, which `bodyOf` keeps apart.
   const json = body as Body;
@@ -115,6 +142,8 @@ async function post(
       return answerOf(api.v1.deliveries.retry.$post({ json: { ...json, includeUnknown } }));
     case "send":
       return answerOf(api.v1.deliveries.send.$post({ json }));
+    case "reprioritise":
+      return answerOf(api.v1.deliveries.reprioritise.$post({ json: { ...json, priority } }));
     case "cancel":
       return answerOf(api.v1.deliveries.cancel.$post({ json }));
   }

@@ -2,6 +2,7 @@
 const paths = {
   overview: "M2.5 13V8.5M6.2 13V3M9.8 13V6.5M13.5 13V9.5",
   campaigns: "M2.5 6.5v3h2l6 3v-9l-6 3zM13 6.2c.8 1 .8 2.6 0 3.6M5 9.5v3.5",
+  notifications: "M4 11V7a4 4 0 0 1 8 0v4l1.2 1.5H2.8zM6.5 14.3h3",
   deliveries: "M2 4.5h12v8H2zM2.3 5l5.7 4.3L13.7 5",
   queue: "M2.5 4h11M2.5 8h11M2.5 12h6M11 10.5v3M12.5 12h-3",
   templates: "M3 2.5h10v11H3zM3 6h10M6.5 6v7.5",
@@ -38,6 +39,7 @@ const paths = {
   down: "M4 6l4 4 4-4",
   left: "M9.5 4l-4 4 4 4",
   right: "M6.5 4l4 4-4 4",
+  flag: "M4 14V2.5M4 3h8.5l-2 3 2 3H4",
   warning: "M8 2.5l6 11H2zM8 6.5v3.2M8 11.5v.1",
   external: "M9 2.5h4.5V7M13.5 2.5 7.5 8.5M11.5 9.5v4h-9v-9h4",
   email: "M2 4.5h12v8H2zM2.3 5l5.7 4.3L13.7 5",

@@ -1,133 +1,203 @@
-import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import type { Reason } from "../../domain/delivery/reasons.ts";
-import { priorities, type Priority } from "../../domain/priority.ts";
-import { queuesQuery } from "./queries.ts";
-import type { DeliverySearch } from "../deliveries/search.ts";
-import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
+import { deliveriesQuery } from "../deliveries/queries.ts";
+import { SelectableRows } from "../deliveries/selectable-rows.tsx";
+import { VerbDialog } from "../deliveries/verb-dialog.tsx";
+import { type Verb, verbWords } from "../deliveries/verbs.ts";
+import { Button } from "../parts/button.tsx";
 import { Page, Panel } from "../parts/page.tsx";
+import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
-import table from "../parts/table.module.css";
+import { Tabs } from "../parts/tabs.tsx";
 import { formatCount } from "../words/numbers.ts";
 import { wordsOfReason } from "../words/reasons.ts";
 import { priorityWords } from "../words/statuses.ts";
-import { type Cell, heatOf, type Line, toMatrix } from "./matrix.ts";
+import { BacklogCauses } from "./backlog-causes.tsx";
+import { Figures } from "./figures.tsx";
+import { type Line, toMatrix } from "./matrix.ts";
+import { MatrixGrid } from "./matrix-grid.tsx";
+import { queuesBy } from "./queries.ts";
+import {
+  type Picked,
+  pickedIn,
+  type Pivot,
+  pivots,
+  type QueueSearch,
+  toDeliverySearch,
+  withPicked,
+} from "./search.ts";
 import styles from "./screen.module.css";
 
-/** What waits, by reason and priority. Each number for a reason is a link to the deliveries that it counts. */
+const pivotWords: Record<Pivot, string> = {
+  reason: "By reason",
+  type: "By type",
+  queue: "By queue",
+};
+
+/** What waits, by reason, type or queue and by priority. Selected cells show their deliveries, with what can be done with them. */
 export function QueueScreen() {
-  const { data, error, refetch } = useQuery(queuesQuery);
-  const lines = data ? toMatrix(data.items) : [];
+  const search = useSearch({ from: "/queue" });
+  const navigate = useNavigate({ from: "/queue" });
+  const pivot = search.by ?? "reason";
+  const { data, error, refetch } = useQuery(queuesBy(pivot));
+  const lines = data ? toMatrix(data.items.map((item) => ({ ...item, line: item[pivot] ?? null }))) : [];
+  const picked = pickedIn(search);
+  const isAny = picked.lines !== null || picked.columns !== null;
+  const pick = (next: Picked) =>
+    void navigate({ search: (before) => ({ ...before, ...withPicked(before, next) }) });
   return (
     <Page title="Queue" documentTitle="Queue">
-      <Panel
-        title="What waits, and why"
-        isFlush
-        {...(data && {
-          aside: (
-            <span className="figures muted">
-              {formatCount(data.total.waiting)} waiting, {formatCount(data.total.due)} due,{" "}
-              {formatCount(data.total.sending)} being sent
-            </span>
-          ),
-        })}
-      >
-        {data ? (
-          <>
-            {error && <ProblemBanner error={error} retry={() => void refetch()} />}
-            {lines.length === 0 ? (
-              <Empty icon="check" title="Nothing waits">
-                Every delivery has been sent, or has ended in another way.
-              </Empty>
-            ) : (
-              <Matrix lines={lines} />
-            )}
-          </>
-        ) : error ? (
-          <Failed what="the queue" error={error} retry={() => void refetch()} />
-        ) : (
-          <Loading what="the queue" />
-        )}
-      </Panel>
+      <div className={styles.screen}>
+        {data && <Figures queues={data} />}
+        <Tabs
+          label="What waits"
+          tabs={pivots.map((each) => ({
+            name: pivotWords[each],
+            link: { to: "/queue", search: each === "reason" ? {} : { by: each } },
+            isCurrent: pivot === each,
+          }))}
+        />
+        <div className={styles.columns} data-picked={isAny}>
+          <div className={styles.column}>
+            <Panel title="What waits" isFlush>
+              {data ? (
+                <>
+                  {error && <ProblemBanner error={error} retry={() => void refetch()} />}
+                  {lines.length === 0 ? (
+                    <Empty icon="check" title="Nothing waits">
+                      Every delivery has been sent, or has ended in another way.
+                    </Empty>
+                  ) : (
+                    <MatrixGrid pivot={pivot} lines={lines} picked={picked} onPick={pick} />
+                  )}
+                  {data.more > 0 && (
+                    <p className={styles.more}>
+                      {formatCount(data.more)} smaller groups are not shown.
+                    </p>
+                  )}
+                </>
+              ) : error ? (
+                <Failed what="the queue" error={error} retry={() => void refetch()} />
+              ) : (
+                <Loading what="the queue" />
+              )}
+            </Panel>
+            <BacklogCauses />
+          </div>
+          {isAny ? (
+            <PickedDeliveries
+              search={search}
+              count={countPicked(lines, picked)}
+              onClear={() => pick({ lines: null, columns: null })}
+            />
+          ) : (
+            lines.length > 0 && (
+              <Panel title="Deliveries">
+                <Empty icon="queue" title="Select cells to see their deliveries">
+                  Shift and a press adds further cells. With the keyboard, the arrow keys move and
+                  Space selects. Headings select lines and columns.
+                </Empty>
+              </Panel>
+            )
+          )}
+        </div>
+      </div>
     </Page>
   );
 }
 
-function Matrix({ lines }: { lines: readonly Line[] }) {
-  const zone = useZone();
-  const largest = Math.max(
-    ...lines.flatMap(({ cells }) => priorities.map((priority) => cells[priority].waiting)),
-  );
+/** How many deliveries wait in the selected cells. */
+const countPicked = (lines: readonly Line[], picked: Picked): number =>
+  lines
+    .filter(({ name }) => picked.lines?.includes(name ?? "none") ?? true)
+    .flatMap(({ cells }) => Object.entries(cells))
+    .filter(([priority]) => picked.columns?.some((each) => each === priority) ?? true)
+    .reduce((sum, [, { waiting }]) => sum + waiting, 0);
+
+const offered = ["send", "reprioritise", "cancel"] as const satisfies readonly Verb[];
+
+/** The deliveries of the selected cells, and what can be done with all of them or with rows. */
+function PickedDeliveries({
+  search,
+  count,
+  onClear,
+}: {
+  search: QueueSearch;
+  count: number;
+  onClear: () => void;
+}) {
+  const navigate = useNavigate({ from: "/queue" });
+  const [verb, setVerb] = useState<Verb | null>(null);
+  const filters = toDeliverySearch(search);
+  const { data, error, refetch, isPlaceholderData } = useQuery({
+    ...deliveriesQuery({ ...filters, cursor: search.cursor }),
+    placeholderData: keepPreviousData,
+  });
   return (
-    <div className={table.scroll}>
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th>Reason</th>
-            {priorities.map((priority) => (
-              <th key={priority} className={table.number}>
-                {priorityWords[priority]}
-              </th>
-            ))}
-            <th className={table.number}>All</th>
-            <th className={`${table.number} ${table.wide}`}>Due now</th>
-            <th className={table.wide}>Next due ({zone})</th>
-          </tr>
-        </thead>
-        <tbody>
-          {lines.map(({ reason, cells, total, nextDueAt }) => (
-            <tr key={reason ?? "turn"}>
-              <th scope="row" className={styles.reason}>
-                {reason === null ? "Its time or its turn" : wordsOfReason(reason)}
-              </th>
-              {priorities.map((priority) => (
-                <td
-                  key={priority}
-                  className={`${table.number} ${styles.cell}`}
-                  data-heat={heatOf(cells[priority].waiting, largest)}
-                >
-                  <CountLink cell={cells[priority]} search={filterBy(reason)} priority={priority} />
-                </td>
-              ))}
-              <td className={table.number}>
-                <CountLink cell={total} search={filterBy(reason)} />
-              </td>
-              <td className={`${table.number} ${table.wide}`}>
-                {total.due > 0 ? formatCount(total.due) : <span className="muted">0</span>}
-              </td>
-              <td className={table.wide}>
-                {nextDueAt !== null && <ShortInstant at={nextDueAt} />}
-              </td>
-            </tr>
+    <Panel title={`${formatCount(count)} waiting`} isFlush>
+      <div className={styles.picked}>
+        <p className="muted">{describePicked(search)}</p>
+        <div className={styles.verbs} role="group" aria-label="With all selected cells">
+          {offered.map((each) => (
+            <Button
+              key={each}
+              icon={verbWords[each].icon}
+              needs="sender"
+              onClick={() => setVerb(each)}
+            >
+              {verbWords[each].name}
+            </Button>
           ))}
-        </tbody>
-      </table>
-    </div>
+          <Button kind="quiet" onClick={onClear}>
+            Clear
+          </Button>
+        </div>
+      </div>
+      {data ? (
+        <>
+          {error && <ProblemBanner error={error} retry={() => void refetch()} />}
+          {data.items.length > 0 ? (
+            <SelectableRows
+              key={data.of}
+              search={filters}
+              items={data.items}
+              isStale={isPlaceholderData}
+            />
+          ) : (
+            <Empty icon="check" title="Nothing waits in these cells" />
+          )}
+          <Pages
+            shown={data.items.length}
+            isFirst={search.cursor === undefined}
+            nextCursor={data.nextCursor}
+            next="Newer"
+            onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
+          />
+        </>
+      ) : error ? (
+        <Failed what="the deliveries" error={error} retry={() => void refetch()} />
+      ) : (
+        <Loading what="the deliveries" />
+      )}
+      {verb && (
+        <VerbDialog
+          verb={verb}
+          target={{ where: filters }}
+          onClose={() => setVerb(null)}
+          onDone={() => setVerb(null)}
+        />
+      )}
+    </Panel>
   );
 }
 
-/** The filters for what waits for a reason. Null without one: the list cannot be filtered by the absence of a reason. */
-const filterBy = (reason: string | null): DeliverySearch | null =>
-  reason === null ? null : { status: ["pending"], reason: [reason as Reason] };
-
-function CountLink({
-  cell,
-  search,
-  priority,
-}: {
-  cell: Cell;
-  search: DeliverySearch | null;
-  priority?: Priority;
-}) {
-  if (cell.waiting === 0) return <span className="muted">·</span>;
-  if (search === null) return formatCount(cell.waiting);
-  return (
-    <Link
-      to="/deliveries"
-      search={{ ...search, ...(priority && { priority: [priority] }) }}
-      title={`${formatCount(cell.due)} of them due now`}
-    >
-      {formatCount(cell.waiting)}
-    </Link>
-  );
+function describePicked(search: QueueSearch): string {
+  const { lines, columns } = pickedIn(search);
+  const words = search.by === undefined ? wordsOfReason : (name: string) => name;
+  return [
+    lines?.map(words).join(" or ") ?? "Anything",
+    columns?.map((priority) => priorityWords[priority].toLowerCase()).join(" or ") ??
+      "any priority",
+  ].join(", ");
 }

@@ -30,6 +30,7 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
     [
       ["r", "Retry"],
       ["s", "Send now"],
+      ["p", "Change its priority"],
       ["c", "Cancel"],
     ],
   ],

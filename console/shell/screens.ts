@@ -4,6 +4,7 @@ import type { IconName } from "../parts/icon.tsx";
 export const screens = [
   { to: "/", name: "Overview", icon: "overview", key: "o" },
   { to: "/campaigns", name: "Campaigns", icon: "campaigns", key: "c" },
+  { to: "/notifications", name: "Notifications", icon: "notifications", key: "n" },
   { to: "/deliveries", name: "Deliveries", icon: "deliveries", key: "d" },
   { to: "/queue", name: "Queue", icon: "queue", key: "q" },
   { to: "/templates", name: "Templates", icon: "templates", key: "t" },

@@ -74,7 +74,7 @@ function WhyView({ id }: { id: string }) {
             label="Copy as text for a support ticket"
           />
         </div>
-        <Why explanation={explanation.data} attempts={delivery.data.attempts} />
+        <Why explanation={explanation.data} delivery={delivery.data} />
       </>
     );
   if (error)

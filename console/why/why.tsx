@@ -7,16 +7,17 @@ import { Facts } from "../parts/page.tsx";
 import { formatCount, formatNoun } from "../words/numbers.ts";
 import { channelWords } from "../words/statuses.ts";
 import { Attempts } from "./attempts.tsx";
+import { NextDecision } from "./next-decision.tsx";
 import { RuleTrack } from "./rule-track.tsx";
 import styles from "./why.module.css";
 
 interface WhyProps {
   explanation: Explanation;
-  attempts: DeliveryDetails["attempts"];
+  delivery: DeliveryDetails;
 }
 
 /** Why a delivery was sent, waits, or was not sent: the sentence, the rules, the route, the attempts and the group. */
-export function Why({ explanation, attempts }: WhyProps) {
+export function Why({ explanation, delivery }: WhyProps) {
   const { summary, notes, consistent, rules, route, group, basis, asOf, versions } = explanation;
   return (
     <div className={styles.why}>
@@ -49,8 +50,9 @@ export function Why({ explanation, attempts }: WhyProps) {
       {route && <RouteTrack route={route} />}
       <section aria-labelledby="why-attempts">
         <h3 id="why-attempts">Attempts</h3>
-        <Attempts attempts={attempts} />
+        <Attempts attempts={delivery.attempts} />
       </section>
+      {delivery.status === "pending" && <NextDecision delivery={delivery} />}
       {group && (
         <section aria-labelledby="why-group">
           <h3 id="why-group">{group.kind === "batch" ? "Batch" : "Digest"}</h3>

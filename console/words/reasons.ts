@@ -43,6 +43,8 @@ export const reasonWords: Record<Reason, string> = {
   superseded: "Superseded",
 };
 
-/** The words for a reason that the API names. A newer API may name one that this console does not know. */
+/** The words for a reason that the API names, or for `none`, by which deliveries without one are filtered. A newer API may name one that this console does not know. */
 export const wordsOfReason = (reason: string): string =>
-  reasonWords[reason as Reason] ?? reason.replaceAll("_", " ");
+  reason === "none"
+    ? "Its time or its turn"
+    : (reasonWords[reason as Reason] ?? reason.replaceAll("_", " "));

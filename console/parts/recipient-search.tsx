@@ -1,0 +1,98 @@
+import { useQuery } from "@tanstack/react-query";
+import { type FormEvent, useId, useState } from "react";
+import { api } from "../api/client.ts";
+import { answerOf } from "../api/problem.ts";
+import { prefixOf } from "../shell/url.ts";
+import { Button } from "./button.tsx";
+import { shortenId } from "./short-id.tsx";
+import { ProblemBanner } from "./states.tsx";
+import styles from "./recipient-search.module.css";
+
+/** The shortest text that recipients are searched for. */
+const shortest = 3;
+const shown = 8;
+
+interface RecipientSearchProps {
+  label: string;
+  /** A recipient was chosen: rcp_… */
+  onChoose: (id: string) => void;
+}
+
+/** Finds a recipient by id, external id, email address or phone number, and has one chosen. */
+export function RecipientSearch({ label, onChoose }: RecipientSearchProps) {
+  const [typed, setTyped] = useState("");
+  const [text, setText] = useState("");
+  const id = useId();
+  const found = useQuery({
+    queryKey: ["recipients", "search", text],
+    enabled: text.length >= shortest,
+    queryFn: async ({ signal }) =>
+      (
+        await answerOf(
+          api.v1.recipients.$get({ query: { q: text, limit: String(shown) } }, { init: { signal } }),
+        )
+      ).items,
+  });
+  const choose = (recipient: string) => {
+    setTyped("");
+    setText("");
+    onChoose(recipient);
+  };
+  const search = () => {
+    const wanted = typed.trim();
+    if (prefixOf(wanted) === "rcp") choose(wanted);
+    else setText(wanted);
+  };
+  const isShort = text !== "" && text.length < shortest;
+  return (
+    <div
+      className={styles.search}
+      role="search"
+      aria-label={label}
+      onKeyDown={(event) => {
+        // It may be within a form, which Enter must not submit.
+        if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
+        event.preventDefault();
+        search();
+      }}
+    >
+      <label htmlFor={id}>{label}</label>
+      <div className={styles.line}>
+        <input
+          id={id}
+          value={typed}
+          placeholder="rcp_…, or part of an external id, email address or phone number"
+          autoComplete="off"
+          spellCheck={false}
+          onInput={({ currentTarget }: FormEvent<HTMLInputElement>) =>
+            setTyped(currentTarget.value)
+          }
+        />
+        <Button icon="search" onClick={search}>
+          Find
+        </Button>
+      </div>
+      <div role="status">
+        {isShort && <p className="muted">Enter at least {shortest} characters.</p>}
+        {found.isFetching && <p className="muted">Searching…</p>}
+        {found.data?.length === 0 && !isShort && (
+          <p className="muted">No recipient has that in an id or an address.</p>
+        )}
+      </div>
+      {found.error && <ProblemBanner error={found.error} retry={() => void found.refetch()} />}
+      {found.data && found.data.length > 0 && (
+        <ul className={styles.found} aria-label="Recipients found">
+          {found.data.map((recipient) => (
+            <li key={recipient.id}>
+              <button type="button" onClick={() => choose(recipient.id)}>
+                <strong>{recipient.externalId}</strong>
+                <span className="muted">{recipient.email ?? "no email address"}</span>
+                <span className={`mono ${styles.id}`}>{shortenId(recipient.id)}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

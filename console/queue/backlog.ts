@@ -1,0 +1,75 @@
+import type { AnswerOf } from "tidings/client";
+import type { api } from "../api/client.ts";
+import type { Health } from "../health/queries.ts";
+
+type Provider = AnswerOf<typeof api.v1.providers.$get>["items"][number];
+type Gate = AnswerOf<typeof api.v1.gates.$get>["items"][number];
+
+/** Something that keeps deliveries waiting. */
+export interface Cause {
+  key: string;
+  /** A sentence. */
+  text: string;
+  /** When it ends by itself, or is looked at again; null if that is not known. */
+  until: string | null;
+  /** Where the cause, or what it holds back, is shown. */
+  to: "campaigns" | "limits" | null;
+}
+
+/** Lists what keeps deliveries waiting beyond their time: breakers, gates and quotas, paused campaigns, and limits of recipients. */
+export function explainBacklog({
+  providers,
+  gates,
+  pausedCampaigns,
+  health,
+}: {
+  providers: readonly Provider[];
+  gates: readonly Gate[];
+  pausedCampaigns: number;
+  health: Health | undefined;
+}): Cause[] {
+  const causes: Cause[] = [];
+  for (const { name, breaker } of providers)
+    if (breaker.state !== "closed")
+      causes.push({
+        key: `breaker ${name}`,
+        text: `The provider ${name} is ${breaker.state === "open" ? "not used, because it failed too often" : "being tried again"}.${breaker.reason === null ? "" : ` Its last failure: ${breaker.reason}`}`,
+        until: breaker.nextTrialAt,
+        to: null,
+      });
+  for (const gate of gates) {
+    const what = `${gate.kind} ${gate.name}`;
+    if (gate.shutUntil !== null)
+      causes.push({
+        key: `shut ${what}`,
+        text: `Messages of the ${what} are paused.${gate.shutReason === null ? "" : ` The reason: ${gate.shutReason}`}`,
+        until: gate.shutUntil,
+        to: null,
+      });
+    if (gate.dailyQuota !== null && gate.usedToday >= gate.dailyQuota)
+      causes.push({
+        key: `day ${what}`,
+        text: `The ${what} has used its daily quota of ${gate.dailyQuota.toLocaleString("en")}.`,
+        until: gate.dayResetsAt,
+        to: null,
+      });
+    else if (gate.hourlyQuota !== null && gate.usedThisHour >= gate.hourlyQuota)
+      causes.push({
+        key: `hour ${what}`,
+        text: `The ${what} has used its hourly quota of ${gate.hourlyQuota.toLocaleString("en")}.`,
+        until: gate.hourResetsAt,
+        to: null,
+      });
+  }
+  if (pausedCampaigns > 0)
+    causes.push({
+      key: "paused",
+      text: `${pausedCampaigns === 1 ? "1 campaign is" : `${pausedCampaigns} campaigns are`} paused, so their deliveries wait.`,
+      until: null,
+      to: "campaigns",
+    });
+  const limits = health?.indicators.limits;
+  if (limits && (limits.value ?? 0) > 0)
+    causes.push({ key: "limits", text: limits.detail, until: null, to: "limits" });
+  return causes;
+}

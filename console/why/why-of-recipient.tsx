@@ -1,0 +1,96 @@
+import { queryOptions, skipToken, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { api } from "../api/client.ts";
+import { answerOf } from "../api/problem.ts";
+import { RecipientSearch } from "../parts/recipient-search.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { shortenId } from "../parts/short-id.tsx";
+import { Failed, Loading } from "../parts/states.tsx";
+import { StatusChip } from "../parts/status-chip.tsx";
+import styles from "./why-of-recipient.module.css";
+
+interface WhyOfRecipientProps {
+  /** The notification or campaign: ntf_… or cmp_… */
+  source: string;
+  /** The recipient whom it is about: rcp_… */
+  recipient: string | undefined;
+  onChoose: (recipient: string | undefined) => void;
+}
+
+const explanationsQuery = (source: string, recipient: string | undefined) =>
+  queryOptions({
+    queryKey: ["explanation", source, recipient],
+    queryFn:
+      recipient === undefined
+        ? skipToken
+        : ({ signal }) =>
+            answerOf(
+              api.v1.explanations.$get({ query: { source, recipient } }, { init: { signal } }),
+            ),
+  });
+
+/** Explains why a recipient got the message of a source or not: every delivery of theirs, or why there is none. */
+export function WhyOfRecipient({ source, recipient, onChoose }: WhyOfRecipientProps) {
+  const { data, error, refetch, isFetching } = useQuery(explanationsQuery(source, recipient));
+  return (
+    <div className={styles.box}>
+      <RecipientSearch label="Recipient" onChoose={onChoose} />
+      {recipient !== undefined && (
+        <p className={styles.chosen}>
+          <Icon name="person" size={14} />
+          <span className="mono" title={recipient}>
+            {shortenId(recipient)}
+          </span>
+          <button type="button" onClick={() => onChoose(undefined)}>
+            Ask about somebody else
+          </button>
+        </p>
+      )}
+      {recipient !== undefined &&
+        (data ? (
+          <div aria-busy={isFetching} className={styles.answer}>
+            {data.stages.length === 0 && <p className={styles.summary}>{data.summary}</p>}
+            <ol className={styles.deliveries}>
+              {data.stages.map(({ delivery, status, summary, route }) => (
+                <li key={delivery}>
+                  <div className={styles.line}>
+                    <StatusChip status={status} />
+                    {route && <span className="muted">Stage {route.stage + 1}</span>}
+                    <Link
+                      to="."
+                      search={(before) =>
+                        ({ ...before, why: delivery, peek: undefined }) as never
+                      }
+                    >
+                      Why, rule by rule
+                    </Link>
+                  </div>
+                  <p>{summary}</p>
+                </li>
+              ))}
+            </ol>
+            {data.audience && (
+              <ul className={styles.parts} aria-label="The conditions of the audience">
+                {data.audience.parts.map(({ part, segment, filter, holds, keepsOut }, index) => (
+                  <li key={index} data-out={keepsOut}>
+                    <Icon name={keepsOut ? "cross" : "check"} size={14} />
+                    <span>
+                      {part === "exclude" ? "Excluded: " : ""}
+                      {segment ?? <code>{JSON.stringify(filter)}</code>}{" "}
+                      <span className="muted">
+                        {holds ? "applies to them" : "does not apply to them"}
+                      </span>
+                    </span>
+                  </li>
+                ))}
+              </ul>
+            )}
+          </div>
+        ) : error ? (
+          <Failed what="the explanation" error={error} retry={() => void refetch()} />
+        ) : (
+          <Loading what="the explanation" rows={2} />
+        ))}
+    </div>
+  );
+}
