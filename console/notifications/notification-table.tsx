@@ -49,7 +49,7 @@ export function NotificationTable({
                 if (key === "Enter" && target === currentTarget) open(id);
               }}
             >
-              <td role="cell">
+              <td role="cell" className={styles.id}>
                 <Link
                   to="/notifications/$id"
                   params={{ id }}
@@ -76,6 +76,7 @@ export function NotificationTable({
                 <Link to="/deliveries" search={{ source: id }} tabIndex={-1}>
                   {formatCount(total)}
                 </Link>
+                <span className={styles.unit}>{total === 1 ? " recipient" : " recipients"}</span>
               </td>
               <td role="cell" className={styles.outcome}>
                 <StackedBar counts={counts} label="Deliveries" />

@@ -52,14 +52,19 @@ function Causes({ causes }: { causes: ReturnType<typeof explainBacklog> }) {
     );
   return (
     <ul className={styles.causes}>
-      {causes.map(({ key, text, until, to }) => (
+      {causes.map(({ key, text, until, triedAt, to }) => (
         <li key={key}>
           <Icon name="warning" size={14} />
           <div>
             <p>{text}</p>
             {until !== null && (
               <p className="muted">
-                Until, or tried again at, <Instant at={until} />
+                Until <Instant at={until} />
+              </p>
+            )}
+            {triedAt != null && (
+              <p className="muted">
+                Tried again <Instant at={triedAt} />
               </p>
             )}
             {to === "campaigns" && (

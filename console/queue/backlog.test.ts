@@ -27,7 +27,7 @@ const explain = (given: object) =>
     pausedCampaigns: 0,
     health: undefined,
     ...given,
-  } as Given).map(({ key, until }) => [key, until]);
+  } as Given).map(({ key, until, triedAt }) => [key, until ?? triedAt ?? null]);
 
 it("names nothing where nothing keeps deliveries waiting", () => {
   expect(explain({ providers: [provider("closed")], gates: [gate({})] })).toEqual([]);

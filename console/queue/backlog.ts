@@ -10,8 +10,10 @@ export interface Cause {
   key: string;
   /** A sentence. */
   text: string;
-  /** When it ends by itself, or is looked at again; null if that is not known. */
+  /** When it ends by itself; null if that is not known. */
   until: string | null;
+  /** When a provider is tried again. */
+  triedAt?: string | null;
   /** Where the cause, or what it holds back, is shown. */
   to: "campaigns" | "limits" | null;
 }
@@ -34,7 +36,8 @@ export function explainBacklog({
       causes.push({
         key: `breaker ${name}`,
         text: `The provider ${name} is ${breaker.state === "open" ? "not used, because it failed too often" : "being tried again"}.${breaker.reason === null ? "" : ` Its last failure: ${breaker.reason}`}`,
-        until: breaker.nextTrialAt,
+        until: null,
+        triedAt: breaker.nextTrialAt,
         to: null,
       });
   for (const gate of gates) {

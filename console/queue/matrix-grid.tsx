@@ -66,7 +66,7 @@ export function MatrixGrid({ pivot, lines, picked, onPick }: MatrixGridProps) {
     }
   };
   return (
-    <div className={table.scroll}>
+    <div className={`${table.scroll} ${styles.window}`}>
       <table
         role="grid"
         aria-label={`Waiting deliveries by ${pivot} and priority`}
@@ -91,7 +91,7 @@ export function MatrixGrid({ pivot, lines, picked, onPick }: MatrixGridProps) {
               </th>
             ))}
             <th className={table.number}>All</th>
-            <th className={table.wide}>Next due</th>
+            <th className={styles.next}>Next due</th>
           </tr>
         </thead>
         <tbody>
@@ -134,7 +134,7 @@ export function MatrixGrid({ pivot, lines, picked, onPick }: MatrixGridProps) {
                         <button
                           type="button"
                           {...at(index + 1, column + 1)}
-                          aria-label={`${words}, ${priorityWords[priority]}: ${formatCount(waiting)} waiting, ${formatCount(due)} due`}
+                          title={`${words}, ${priorityWords[priority]}: ${formatCount(waiting)} waiting, ${formatCount(due)} due`}
                           onClick={(event: MouseEvent) =>
                             onPick(
                               (event.shiftKey || event.ctrlKey || event.metaKey
@@ -143,6 +143,9 @@ export function MatrixGrid({ pivot, lines, picked, onPick }: MatrixGridProps) {
                             )
                           }
                         >
+                          <span className="hidden-text">
+                            {words}, {priorityWords[priority]}:{" "}
+                          </span>
                           {formatCount(waiting)}
                           <span className={styles.due}>
                             {due > 0 ? `${formatCount(due)} due` : " "}
@@ -158,7 +161,7 @@ export function MatrixGrid({ pivot, lines, picked, onPick }: MatrixGridProps) {
                     {total.due > 0 ? `${formatCount(total.due)} due` : " "}
                   </span>
                 </td>
-                <td className={table.wide}>
+                <td className={styles.next}>
                   {nextDueAt !== null && (
                     <time dateTime={nextDueAt} title={formatFull(nextDueAt, zone)}>
                       {formatRelative(nextDueAt, now)}

@@ -93,12 +93,11 @@ export function QueueScreen() {
             />
           ) : (
             lines.length > 0 && (
-              <Panel title="Deliveries">
-                <Empty icon="queue" title="Select cells to see their deliveries">
-                  Shift and a press adds further cells. With the keyboard, the arrow keys move and
-                  Space selects. Headings select lines and columns.
-                </Empty>
-              </Panel>
+              <p className={styles.hint}>
+                Select cells to see their deliveries and to change them. A press with Shift adds
+                further cells; headings select lines and columns. With the keyboard, the arrow keys
+                move and Space selects.
+              </p>
             )
           )}
         </div>

@@ -5,11 +5,17 @@ import { findSeriousFaults, useConsole } from "../support/console-pages.ts";
 
 let delivery: string;
 let campaign: string;
+let notification: string;
+let recipient: string;
+let waiting: string;
 const world = useConsole(async (api) => {
   await populate(api);
   const first = async (path: string) => (await api.send("GET", path)).body.items[0].id as string;
   delivery = await first("/v1/deliveries?status=failed");
   campaign = await first("/v1/campaigns?status=running");
+  notification = await first("/v1/notifications");
+  recipient = (await api.send("GET", "/v1/recipients/u1")).body.id;
+  waiting = await first(`/v1/deliveries?notification=${notification}`);
 });
 
 /** What is looked at: the path of a page, what is done there, and the text that shows that it is ready. */
@@ -230,6 +236,49 @@ const places: readonly {
     name: "a new routing rule",
     path: () => "routing/new",
     ready: (page) => page.getByRole("button", { name: "Add a stage" }).waitFor(),
+  },
+  {
+    name: "the notifications",
+    path: () => "notifications",
+    ready: (page) => page.locator("tbody tr").first().waitFor(),
+  },
+  {
+    name: "no notifications",
+    path: () => "notifications?template=nothing",
+    ready: (page) => page.getByText("No notifications match").waitFor(),
+  },
+  {
+    name: "a notification with the question why somebody got it",
+    path: () => `notifications/${notification}?of=${recipient}`,
+    ready: (page) => page.getByRole("link", { name: "Why, rule by rule" }).first().waitFor(),
+  },
+  {
+    name: "the dialog that notifies, with a preview",
+    path: () => "notifications?notify=new",
+    act: async (page) => {
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Recipients", { exact: true }).fill("u1, u2");
+      await dialog.getByRole("radio", { name: "A plain text" }).check();
+      await dialog.getByLabel("Subject", { exact: true }).fill("Hello");
+      await dialog.getByLabel("Text", { exact: true }).fill("Good morning");
+      await dialog.getByRole("button", { name: "Preview" }).click();
+    },
+    ready: (page) => page.getByRole("region", { name: "What would happen" }).waitFor(),
+  },
+  {
+    name: "the queue with selected cells and a dialog",
+    path: () => "queue?priority=normal",
+    act: (page) =>
+      page
+        .getByRole("group", { name: "With all selected cells" })
+        .getByRole("button", { name: "Change priority" })
+        .click(),
+    ready: (page) => page.getByText("can be changed in this way").waitFor(),
+  },
+  {
+    name: "a delivery that waits, with its message",
+    path: () => `deliveries/${waiting}`,
+    ready: (page) => page.locator("iframe").waitFor(),
   },
 ];
 
