@@ -80,10 +80,7 @@ const notifications = createRoute({
   getParentRoute: () => root,
   path: "/notifications",
   validateSearch: readNotificationSearch,
-  component: lazyRouteComponent(
-    () => import("./notifications/screen.tsx"),
-    "NotificationsScreen",
-  ),
+  component: lazyRouteComponent(() => import("./notifications/screen.tsx"), "NotificationsScreen"),
 });
 
 const notification = createRoute({

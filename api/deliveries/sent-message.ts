@@ -162,5 +162,4 @@ export function listHeaders(
   ];
 }
 
-const mailbox = (name: string, address: string) =>
-  name === "" ? address : `${name} <${address}>`;
+const mailbox = (name: string, address: string) => (name === "" ? address : `${name} <${address}>`);

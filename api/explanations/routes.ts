@@ -37,7 +37,8 @@ const ofRecipient = defineRoute({
   path: "/v1/explanations",
   access: "viewer",
   summary: "Explain why a recipient did or did not receive a notification or campaign",
-  description: "Explains every stage of the route and every snoozed repetition, not only the first.",
+  description:
+    "Explains every stage of the route and every snoozed repetition, not only the first.",
   request: {
     query: z.object({
       source: z

@@ -1,11 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { filteredReasons } from "../../domain/delivery/reasons.ts";
 import { priorities } from "../../domain/priority.ts";
-import {
-  findNamed,
-  queueParameter,
-  typeParameter,
-} from "../deliveries/filters.ts";
+import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";
 import { presetDimensions, queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -31,7 +27,8 @@ const waiting = defineRoute({
       type: typeParameter.optional(),
       priority: oneOrMore(priorities).optional(),
       reason: oneOrMore(filteredReasons).optional().openapi({
-        description: "Why the deliveries wait; `none` selects those that wait for their time or their turn",
+        description:
+          "Why the deliveries wait; `none` selects those that wait for their time or their turn",
       }),
       limit: z.coerce
         .number("must be a whole number from 1 to 1000")

@@ -7,7 +7,11 @@ import { type Verb, verbsFor, verbWords } from "./verbs.ts";
 import styles from "./delivery-verbs.module.css";
 
 /** The status of a delivery, and what can be done with it in that status. */
-export function DeliveryVerbs({ delivery }: { delivery: Pick<Delivery, "id" | "status" | "source"> }) {
+export function DeliveryVerbs({
+  delivery,
+}: {
+  delivery: Pick<Delivery, "id" | "status" | "source">;
+}) {
   const [verb, setVerb] = useState<Verb | null>(null);
   return (
     <div className={styles.verbs}>

@@ -38,7 +38,9 @@ function listMoments(delivery: DeliveryDetails): Moment[] {
   const because = reason === null ? "" : `: ${wordsOfReason(reason)}`;
   const past: Moment[] = [
     { at: createdAt, icon: "circle", what: "Created" },
-    ...(decided ? [{ at: decided.at, icon: "question" as const, what: "Decided by the rules" }] : []),
+    ...(decided
+      ? [{ at: decided.at, icon: "question" as const, what: "Decided by the rules" }]
+      : []),
     ...outages.map(({ channel, since }) => ({
       at: since,
       icon: "warning" as const,

@@ -24,15 +24,28 @@ export function NotificationTable({
   const open = (id: string) => void navigate({ to: "/notifications/$id", params: { id } });
   const { propsOf } = useRowKeys({ ids: notifications.map(({ id }) => id), keys: { o: open } });
   return (
-    <table role="table" aria-label="Notifications" className={`${table.table} ${styles.table}`} aria-busy={isStale}>
+    <table
+      role="table"
+      aria-label="Notifications"
+      className={`${table.table} ${styles.table}`}
+      aria-busy={isStale}
+    >
       <thead role="rowgroup">
         <tr role="row">
           <th role="columnheader">Notification</th>
           <th role="columnheader">Message</th>
-          <th role="columnheader" className={table.wide}>Priority</th>
-          <th role="columnheader" className={table.number}>Recipients</th>
-          <th role="columnheader" className={styles.outcome}>What became of it</th>
-          <th role="columnheader" className={table.wide}>To be sent ({zone})</th>
+          <th role="columnheader" className={table.wide}>
+            Priority
+          </th>
+          <th role="columnheader" className={table.number}>
+            Recipients
+          </th>
+          <th role="columnheader" className={styles.outcome}>
+            What became of it
+          </th>
+          <th role="columnheader" className={table.wide}>
+            To be sent ({zone})
+          </th>
           <th role="columnheader">Created ({zone})</th>
         </tr>
       </thead>
@@ -71,7 +84,9 @@ export function NotificationTable({
                 )}
                 {type !== null && <span className={`muted ${styles.type}`}>{type}</span>}
               </td>
-              <td role="cell" className={table.wide}>{priorityWords[priority]}</td>
+              <td role="cell" className={table.wide}>
+                {priorityWords[priority]}
+              </td>
               <td role="cell" className={table.number}>
                 <Link to="/deliveries" search={{ source: id }} tabIndex={-1}>
                   {formatCount(total)}

@@ -57,7 +57,8 @@ export function listVariables(schema: Record<string, unknown> | undefined): Vari
     isRequired: required.includes(name),
     title: typeof title === "string" ? title : undefined,
     description: typeof description === "string" ? description : undefined,
-    choices: Array.isArray(values) && values.every((each) => typeof each === "string") ? values : [],
+    choices:
+      Array.isArray(values) && values.every((each) => typeof each === "string") ? values : [],
     input:
       Array.isArray(values) && values.every((each) => typeof each === "string")
         ? "choice"
@@ -166,7 +167,7 @@ function readValue({ name, input }: Variable, typed: string): unknown {
       try {
         return JSON.parse(typed) as unknown;
       } catch {
-        throw new UnreadableValue(field, "must be JSON, such as [\"one\", \"two\"]");
+        throw new UnreadableValue(field, 'must be JSON, such as ["one", "two"]');
       }
   }
 }

@@ -120,9 +120,7 @@ export default function NotifyDialog({ onClose }: { onClose: () => void }) {
             disabled={!previewed || !confirmation.isConfirmed || send.isPending}
             onClick={() => previewed && send.mutate(previewed)}
           >
-            {total === undefined
-              ? "Send"
-              : `Send ${formatNoun(total, "delivery", "deliveries")}`}
+            {total === undefined ? "Send" : `Send ${formatNoun(total, "delivery", "deliveries")}`}
           </Button>
         </>
       }

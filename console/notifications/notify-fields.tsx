@@ -51,11 +51,7 @@ export function NotifyFields({ form, kind, variables, attached, onAttach }: Noti
           </label>
         </div>
         {kind === "template" ? (
-          <TemplateFields
-            form={form}
-            templates={choices?.templates ?? []}
-            variables={variables}
-          />
+          <TemplateFields form={form} templates={choices?.templates ?? []} variables={variables} />
         ) : (
           <TextFields form={form} />
         )}
@@ -112,10 +108,7 @@ function Recipients({
               </select>
             )}
           </Field>
-          <Button
-            disabled={segment === "" || fill.isPending}
-            onClick={() => fill.mutate(segment)}
-          >
+          <Button disabled={segment === "" || fill.isPending} onClick={() => fill.mutate(segment)}>
             {fill.isPending ? "Reading…" : "Add"}
           </Button>
         </div>
@@ -239,11 +232,7 @@ function Delivering({
   return (
     <>
       <div className={styles.line}>
-        <Field
-          label="Type"
-          hint="Without one it is never batched."
-          error={errors.type?.message}
-        >
+        <Field label="Type" hint="Without one it is never batched." error={errors.type?.message}>
           {(control) => (
             <select {...control} {...register("type")}>
               <option value="">None</option>
@@ -281,7 +270,11 @@ function Delivering({
       </fieldset>
       <Field
         label={`Not before (${zone})`}
-        hint={at === null ? "At once if left empty." : `${formatFull(at, zone)}, that is ${formatFull(at, "UTC")}`}
+        hint={
+          at === null
+            ? "At once if left empty."
+            : `${formatFull(at, zone)}, that is ${formatFull(at, "UTC")}`
+        }
         error={errors.sendAt?.message}
       >
         {(control) => <input type="datetime-local" {...control} {...register("sendAt")} />}

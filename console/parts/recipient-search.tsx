@@ -29,7 +29,10 @@ export function RecipientSearch({ label, onChoose }: RecipientSearchProps) {
     queryFn: async ({ signal }) =>
       (
         await answerOf(
-          api.v1.recipients.$get({ query: { q: text, limit: String(shown) } }, { init: { signal } }),
+          api.v1.recipients.$get(
+            { query: { q: text, limit: String(shown) } },
+            { init: { signal } },
+          ),
         )
       ).items,
   });

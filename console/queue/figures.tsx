@@ -43,7 +43,11 @@ export function Figures({ queues }: { queues: Queues }) {
       <Figure
         name="Drains in ≈"
         value={
-          due === 0 ? "now" : perMinute ? formatDuration((due / perMinute) * 60) : "not at this rate"
+          due === 0
+            ? "now"
+            : perMinute
+              ? formatDuration((due / perMinute) * 60)
+              : "not at this rate"
         }
         note={due === 0 ? "Nothing is due" : "What is due, at this rate"}
       />

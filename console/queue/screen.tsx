@@ -41,7 +41,9 @@ export function QueueScreen() {
   const navigate = useNavigate({ from: "/queue" });
   const pivot = search.by ?? "reason";
   const { data, error, refetch } = useQuery(queuesBy(pivot));
-  const lines = data ? toMatrix(data.items.map((item) => ({ ...item, line: item[pivot] ?? null }))) : [];
+  const lines = data
+    ? toMatrix(data.items.map((item) => ({ ...item, line: item[pivot] ?? null })))
+    : [];
   const picked = pickedIn(search);
   const isAny = picked.lines !== null || picked.columns !== null;
   const pick = (next: Picked) =>

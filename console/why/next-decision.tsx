@@ -39,8 +39,8 @@ export function NextDecision({ delivery }: { delivery: DeliveryDetails }) {
             </ol>
           )}
           <p className="muted">
-            For a message of this type and priority to this recipient, with the rules and preferences
-            of now.
+            For a message of this type and priority to this recipient, with the rules and
+            preferences of now.
           </p>
         </>
       ) : error ? (

@@ -58,9 +58,7 @@ export function WhyOfRecipient({ source, recipient, onChoose }: WhyOfRecipientPr
                     {route && <span className="muted">Stage {route.stage + 1}</span>}
                     <Link
                       to="."
-                      search={(before) =>
-                        ({ ...before, why: delivery, peek: undefined }) as never
-                      }
+                      search={(before) => ({ ...before, why: delivery, peek: undefined }) as never}
                     >
                       Why, rule by rule
                     </Link>

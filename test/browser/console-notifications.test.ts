@@ -122,7 +122,9 @@ describe("the dialog that notifies", () => {
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Recipients", { exact: true }).fill("u3");
     await dialog.getByRole("radio", { name: "A plain text" }).check();
-    await dialog.getByLabel("Subject", { exact: true }).fill("Hello {{ recipient.attributes.name }}");
+    await dialog
+      .getByLabel("Subject", { exact: true })
+      .fill("Hello {{ recipient.attributes.name }}");
     await dialog.getByLabel("Text", { exact: true }).fill("Good morning.");
     await dialog.getByRole("checkbox", { name: "Inbox" }).check();
     const year = new Date().getUTCFullYear() + 1;
@@ -259,9 +261,15 @@ describe("the rule that decided", () => {
     });
     const limited = await someone({ maxPerHour: 1 });
     await policy.ask({ recipientId: limited, at: new Date(noon.getTime() - 1_000) });
-    await meet("limits", "recipient_limit", { recipientId: limited, origin: "Recipient, version 1" });
+    await meet("limits", "recipient_limit", {
+      recipientId: limited,
+      origin: "Recipient, version 1",
+    });
     const reader = await someone({ intelligentTiming: true });
-    await set(reader, `engaged_hours = (SELECT array_agg(CASE WHEN h = 14 THEN 50 ELSE 0 END ORDER BY h) FROM generate_series(0, 23) h)`);
+    await set(
+      reader,
+      `engaged_hours = (SELECT array_agg(CASE WHEN h = 14 THEN 50 ELSE 0 END ORDER BY h) FROM generate_series(0, 23) h)`,
+    );
     await meet("best_hour", "14", { recipientId: reader, origin: "Recipient, version 1" });
     await set(erased, "erased_at = now(), email = NULL, phone = NULL, external_id = NULL");
 

@@ -131,9 +131,7 @@ export function useConsole(
 export async function findSeriousFaults(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   // The frame with the HTML of a message has an origin of its own, in which axe-core cannot run: it would wait for a minute.
-  const found = (await page.evaluate(
-    "axe.run(document, { iframes: false })",
-  )) as axe.AxeResults;
+  const found = (await page.evaluate("axe.run(document, { iframes: false })")) as axe.AxeResults;
   return found.violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) =>
