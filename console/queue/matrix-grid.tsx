@@ -90,7 +90,7 @@ export function MatrixGrid({ pivot, lines, picked, onPick }: MatrixGridProps) {
                 </button>
               </th>
             ))}
-            <th className={table.number}>All</th>
+            <th className={`${table.number} ${styles.all}`}>All</th>
             <th className={styles.next}>Next due</th>
           </tr>
         </thead>
@@ -155,7 +155,7 @@ export function MatrixGrid({ pivot, lines, picked, onPick }: MatrixGridProps) {
                     </td>
                   );
                 })}
-                <td className={`${table.number} ${styles.total}`}>
+                <td className={`${table.number} ${styles.all}`}>
                   {formatCount(total.waiting)}
                   <span className={styles.due}>
                     {total.due > 0 ? `${formatCount(total.due)} due` : " "}
