@@ -1,5 +1,5 @@
 // On narrow screens the table is laid out as cards, and a table that is no table for the layout keeps its roles only if they are named.
-// oxlint-disable jsx-a11y/no-redundant-roles
+// oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role
 import { Link, useNavigate } from "@tanstack/react-router";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";

@@ -137,7 +137,9 @@ export default function NotifyDialog({ onClose }: { onClose: () => void }) {
           }}
         />
         {/* A form with several fields is submitted by Enter only if it has a button for that. */}
-        <button type="submit" hidden />
+        <button type="submit" hidden>
+          Preview
+        </button>
       </form>
       {form.problem !== null && <ProblemBanner error={form.problem} />}
       <div ref={result} role="status">

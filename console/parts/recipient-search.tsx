@@ -48,17 +48,7 @@ export function RecipientSearch({ label, onChoose }: RecipientSearchProps) {
   };
   const isShort = text !== "" && text.length < shortest;
   return (
-    <div
-      className={styles.search}
-      role="search"
-      aria-label={label}
-      onKeyDown={(event) => {
-        // It may be within a form, which Enter must not submit.
-        if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
-        event.preventDefault();
-        search();
-      }}
-    >
+    <div className={styles.search} role="search" aria-label={label}>
       <label htmlFor={id}>{label}</label>
       <div className={styles.line}>
         <input
@@ -67,6 +57,12 @@ export function RecipientSearch({ label, onChoose }: RecipientSearchProps) {
           placeholder="rcp_…, or part of an external id, email address or phone number"
           autoComplete="off"
           spellCheck={false}
+          onKeyDown={(event) => {
+            // The field may be within a form, which Enter must not submit.
+            if (event.key !== "Enter") return;
+            event.preventDefault();
+            search();
+          }}
           onInput={({ currentTarget }: FormEvent<HTMLInputElement>) =>
             setTyped(currentTarget.value)
           }

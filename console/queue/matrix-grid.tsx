@@ -1,3 +1,5 @@
+// A grid of buttons follows the grid pattern of the ARIA practices, for which HTML has no element.
+// oxlint-disable jsx-a11y/no-noninteractive-element-to-interactive-role
 import { type KeyboardEvent, type MouseEvent, useState } from "react";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { useZone } from "../parts/instant.tsx";
