@@ -18,6 +18,7 @@ import { createPathMatcher, routeTable } from "./openapi/document.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
 import { addLedgerMetrics } from "./operations/ledger-metrics.ts";
 import { createHolderReader } from "./recipients/links-routes.ts";
+import { recordReads } from "./recipients/record-reads.ts";
 import { type ApiRouter, resources } from "./resources.ts";
 import { createServices, type Services } from "./services.ts";
 
@@ -57,7 +58,8 @@ function createRouteFinder(app: Router): FindRoutes {
 
 /**
  * Adds the middleware that every request passes before its route, in this order: logging and metrics, tracing, the answers to other
- * origins, authentication, the rate limit, the right to use the route, the body, and the turn. A body is received before its request takes a turn, so that a
+ * origins, authentication, the rate limit, the right to use the route, the body, the turn, and the
+ * record of who reads a recipient. A body is received before its request takes a turn, so that a
  * caller who sends slowly does not occupy a turn.
  */
 function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes): void {
@@ -94,6 +96,7 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   });
   app.on(["POST", "PUT", "PATCH", "DELETE"], "*", jsonBody(config.bodyLimitBytes));
   app.use(takeTurns(metrics));
+  app.use("/v1/recipients/:recipient/*", recordReads(services));
 }
 
 /** All routes of a path use the same scheme. A path without a route requires a key, so that callers without one learn nothing. */

@@ -51,6 +51,7 @@ import { recipientImportRoutes } from "./recipients/import-routes.ts";
 import { recipientLinkRoutes } from "./recipients/links-routes.ts";
 import { recipientListRoutes } from "./recipients/list-routes.ts";
 import { preferenceRoutes } from "./recipients/preference-routes.ts";
+import { recipientRevealRoutes } from "./recipients/reveal-routes.ts";
 import { recipientRoutes } from "./recipients/routes.ts";
 import { segmentMemberRoutes } from "./recipients/segment-member-routes.ts";
 import { timelineRoutes } from "./recipients/timeline-routes.ts";
@@ -91,6 +92,7 @@ export const resources = {
     recipientBulkRoutes,
     recipientListRoutes,
     recipientRoutes,
+    recipientRevealRoutes,
     erasureRoutes,
     preferenceRoutes,
     recipientTokenRoutes,

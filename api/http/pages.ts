@@ -65,7 +65,7 @@ export function oneOrMore<const Values extends readonly [string, ...string[]]>(v
 }
 
 // This is not `openapi`, because schemas that were made before the generator was loaded lack that method.
-const instantParameter = instant.meta({
+export const instantParameter = instant.meta({
   type: "string",
   format: "date-time",
   example: "2027-03-01T09:00:00Z",

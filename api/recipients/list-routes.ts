@@ -7,7 +7,7 @@ import { text } from "../../domain/text.ts";
 import { filterByCreation, filterBy, readPage, readSqlPage } from "../http/page-reading.ts";
 import { byCreation, createdBetween, pageOf, pageQuery, withPlus } from "../http/pages.ts";
 import { invalid } from "../http/problem.ts";
-import { readRecipients, recipientAnswer, recipientJson, recipientSorts } from "./store.ts";
+import { readRecipients, recipientAnswer, recipientJsonFor, recipientSorts } from "./store.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import { readSegment } from "../segments/store.ts";
 import type { Services } from "../services.ts";
@@ -100,7 +100,7 @@ export function recipientListRoutes({ prisma, pool }: Services) {
         query,
         recipientSorts,
         (position) => readRecipients(pool, filters, position),
-        recipientJson,
+        recipientJsonFor(c),
       );
       return c.json(recipients, 200);
     })

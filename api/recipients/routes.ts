@@ -25,7 +25,7 @@ import {
   lockRecipient,
   recipientAnswer,
   recipientFacts,
-  recipientJson,
+  recipientJsonFor,
   type RecipientName,
   type RecipientRow,
   recipientParams,
@@ -103,17 +103,17 @@ export function recipientRoutes(services: Services) {
       const recipient = { ...c.req.valid("json"), externalId: c.req.valid("param").recipient };
       const { created, row } = await replaceStored(c, services, recipient);
       setEtag(c, row.version);
-      return c.json(recipientJson(row), created ? 201 : 200);
+      return c.json(recipientJsonFor(c)(row), created ? 201 : 200);
     })
     .openapi(get, async (c) => {
       const row = await readRecipient(prisma, recipientReference(c.req.valid("param").recipient));
       setEtag(c, row.version);
-      return c.json(recipientJson(row), 200);
+      return c.json(recipientJsonFor(c)(row), 200);
     })
     .openapi(patch, async (c) => {
       const named = recipientReference(c.req.valid("param").recipient);
       const row = await patchRecipient(c, services, named, c.req.valid("json"));
-      return c.json(recipientJson(row), 200);
+      return c.json(recipientJsonFor(c)(row), 200);
     });
 }
 

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import type { Pool } from "pg";
+import type { Context } from "hono";
 import type { RecipientFilter } from "../../domain/audience.ts";
+import type { ApiEnv } from "../http/context.ts";
 import { describedFilter } from "../segments/audience.ts";
 import { readSqlPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
@@ -10,7 +11,7 @@ import {
   countRecipients,
   readRecipients,
   recipientAnswer,
-  recipientJson,
+  recipientJsonFor,
   recipientSorts,
 } from "./store.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
@@ -94,6 +95,17 @@ export function segmentMemberRoutes({ prisma, pool }: Services) {
     if (!found) throw notFound("segment", "key");
     return found.filter;
   };
+  const readMembers = (
+    c: Context<ApiEnv>,
+    filter: RecipientFilter,
+    query: { limit: number; cursor?: string | undefined; sort: string },
+  ) =>
+    readSqlPage(
+      query,
+      recipientSorts,
+      (position) => readRecipients(pool, { filter }, position),
+      recipientJsonFor(c),
+    );
 
   return createRouter()
     .openapi(preview, async (c) => {
@@ -101,7 +113,7 @@ export function segmentMemberRoutes({ prisma, pool }: Services) {
       const newest =
         sample === 0
           ? []
-          : (await readMembers(pool, filter, { limit: sample, sort: "-createdAt" })).items;
+          : (await readMembers(c, filter, { limit: sample, sort: "-createdAt" })).items;
       const hints = await findTypeHints(pool, filter);
       return c.json({ count: await countOf(filter), sample: newest, hints }, 200);
     })
@@ -110,18 +122,6 @@ export function segmentMemberRoutes({ prisma, pool }: Services) {
     )
     .openapi(members, async (c) => {
       const filter = await filterOf(c.req.valid("param").key);
-      return c.json(await readMembers(pool, filter, c.req.valid("query")), 200);
+      return c.json(await readMembers(c, filter, c.req.valid("query")), 200);
     });
 }
-
-const readMembers = (
-  pool: Pick<Pool, "query">,
-  filter: RecipientFilter,
-  query: { limit: number; cursor?: string | undefined; sort: string },
-) =>
-  readSqlPage(
-    query,
-    recipientSorts,
-    (position) => readRecipients(pool, { filter }, position),
-    recipientJson,
-  );

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { Pool } from "pg";
 import type { RecipientFilter } from "../../domain/audience.ts";
 import { filterWhere, hasAddress } from "../../ledger/audience-sql.ts";
@@ -9,6 +10,8 @@ import { containingPattern } from "../../ledger/sql-like.ts";
 import type { recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import type { Prisma, Recipient } from "../../prisma/generated/client.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { maskFor } from "../http/masking.ts";
 import { type WhereBuilder, createWhereBuilder } from "../http/where.ts";
 import type { PagePosition } from "../http/page-reading.ts";
 import { notFound, Problem } from "../http/problem.ts";
@@ -18,8 +21,15 @@ export const recipientAnswer = z
   .object({
     id: z.string().openapi({ example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),
     externalId: z.string().openapi({ example: "ada" }),
-    email: z.string().nullable().openapi({ example: "ada@example.org" }),
-    phone: z.string().nullable().openapi({ example: "+4915112345678" }),
+    email: z.string().nullable().openapi({
+      description:
+        "Masked, such as `a•••@example.org`, for the role `viewer` and in the console, as are all addresses in the external id and the attributes",
+      example: "ada@example.org",
+    }),
+    phone: z.string().nullable().openapi({
+      description: "Masked, such as `+49•••78`, where the email address is",
+      example: "+4915112345678",
+    }),
     timeZone: z.string().openapi({ example: "Europe/London" }),
     locale: z.string().openapi({ example: "en-GB" }),
     attributes: z.record(z.string(), z.unknown()).openapi({ example: { plan: "pro" } }),
@@ -39,9 +49,14 @@ export type RecipientRow = Omit<
   "erasedAt" | "preferences" | "preferencesVersion" | "engagedHours" | "linksEpoch"
 >;
 
-export function recipientJson(row: RecipientRow): z.output<typeof recipientAnswer> {
+/** The recipient with all that is known of them. */
+export function unmaskedRecipientJson(row: RecipientRow): z.output<typeof recipientAnswer> {
   return { ...recipientFacts(row), reachableBy: channelsOf(row, row.addressChannels) };
 }
+
+/** Makes the function that shows recipients to the caller, who may have to see their addresses masked. */
+export const recipientJsonFor = (c: Context<ApiEnv>) => (row: RecipientRow) =>
+  maskFor(c, unmaskedRecipientJson(row));
 
 /** The fields of a recipient that callers write, and with which the audit trail describes changes. */
 export function recipientFacts(

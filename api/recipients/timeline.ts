@@ -17,6 +17,7 @@ import { quietUntil } from "../../domain/policy/quiet-hours.ts";
 import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
 import type { Routes } from "../../ledger/routes.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
+import { readRange, shownDigest, type TimeRange, timelineRange } from "./timeline-range.ts";
 import { readWaiting, shownDeliveries, waitingMessage } from "./waiting.ts";
 
 /** The largest number of groups in a response. */
@@ -89,28 +90,24 @@ export const timelineAnswer = z
     digests: z.object({
       mode: z.enum(digestModes).openapi({ example: "daily" }),
       next: z
-        .array(
-          z.object({
-            at: z.iso.datetime().openapi({ example: "2027-03-28T06:00:00.000Z" }),
-            local: z.string().openapi({
-              description: "The same time in the recipient’s time zone",
-              example: "Sunday 2027-03-28 08:00 +02:00",
-            }),
-          }),
-        )
+        .array(shownDigest)
         .openapi({ description: "The next digests; none in the mode `immediate`" }),
+    }),
+    range: timelineRange.nullable().openapi({
+      description: "What was and will be from `from` to `until`; null if these were not given",
+      example: null,
     }),
   })
   .openapi("Timeline");
 
 type TimelineAnswer = z.output<typeof timelineAnswer>;
 
-/** Reads the timeline of `person` at `now`, with the next `digests` digests. */
+/** Reads the timeline of `person` at `now`, with the next `digests` digests and what was and will be in the days of `range`. */
 export async function timelineOf(
   { pool, routes }: { pool: Pick<Pool, "query">; routes: Routes },
   { policy }: Rulebook,
   person: RecipientState,
-  { now, digests }: { now: number; digests: number },
+  { now, digests, range }: { now: number; digests: number; range: TimeRange | null },
 ): Promise<TimelineAnswer> {
   const { timeZone, grants } = person;
   const effective = effectivePreferences({
@@ -148,6 +145,7 @@ export async function timelineOf(
       mode,
       next: next.map((at) => ({ at: instant(at), local: localText(timeZone, at) })),
     },
+    range: range && (await readRange(pool, person, effective, { ...range, now })),
   };
 }
 

@@ -12,6 +12,7 @@ import {
 } from "../../domain/suppression.ts";
 import type { Prisma, Suppression } from "../../prisma/generated/client.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
+import { maskFor } from "../http/masking.ts";
 import { addressBookNames } from "../imports/address-books.ts";
 import { columnsParameter, type KnownColumns, plainName } from "../imports/columns.ts";
 import { importBody, importDescription, importOutcome, importStream } from "../imports/stream.ts";
@@ -43,7 +44,7 @@ const suppression = z
     channel: z.enum(suppressedChannels),
     address: z.string().openapi({
       description:
-        "The address in its normalised spelling, or `sha256:` and its hash after its recipient has been erased",
+        "The address in its normalised spelling, masked where the addresses of recipients are, or `sha256:` and its hash after its recipient has been erased",
       example: "ada@example.org",
     }),
     reason: z.enum(suppressionReasons),
@@ -199,7 +200,7 @@ export function suppressionRoutes(services: Services) {
         query,
         byCreation,
         (page) => prisma.suppression.findMany(filterBy(page, ...filters)),
-        suppressionJson,
+        (row) => maskFor(c, suppressionJson(row)),
       );
       return c.json(suppressions, 200);
     })
@@ -207,7 +208,7 @@ export function suppressionRoutes(services: Services) {
       const id = readPathId("suppression", c.req.valid("param").id);
       const row = await prisma.suppression.findUnique({ where: { id } });
       if (!row) throwNotFound("suppression");
-      return c.json(suppressionJson(row), 200);
+      return c.json(maskFor(c, suppressionJson(row)), 200);
     })
     .openapi(add, async (c) => {
       const wanted = c.req.valid("json");

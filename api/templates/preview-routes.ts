@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
+import { maskAddressesIn } from "../../domain/mask-address.ts";
 import { localeTag, recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
@@ -12,6 +13,7 @@ import {
   type PreviewClient,
 } from "../../domain/templates/warnings.ts";
 import type { ApiEnv } from "../http/context.ts";
+import { maySend } from "../http/masking.ts";
 import { invalid } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -161,7 +163,10 @@ interface PreviewRequest {
 export function templatePreviewRoutes(services: Services) {
   const { prisma, templateRendering } = services;
 
-  async function resolveRecipient(reference: PreviewRequest["recipient"]): Promise<RecipientScope> {
+  async function resolveRecipient(
+    c: Context<ApiEnv>,
+    reference: PreviewRequest["recipient"],
+  ): Promise<RecipientScope> {
     if (reference === undefined) return exampleRecipient;
     if (typeof reference === "object")
       return { ...reference, id: exampleRecipient.id, externalId: reference.externalId ?? null };
@@ -176,11 +181,10 @@ export function templatePreviewRoutes(services: Services) {
           message: "names no recipient: create it first, or describe one in the request",
         },
       ]);
-    return {
-      ...row,
-      id: publicId("recipient", row.id),
-      attributes: row.attributes as Record<string, unknown>,
-    };
+    const { externalId, email, phone, timeZone, locale } = row;
+    const attributes = row.attributes as Record<string, unknown>;
+    const known = { externalId, email, phone, timeZone, locale, attributes };
+    return { id: publicId("recipient", row.id), ...(maySend(c) ? known : maskAddressesIn(known)) };
   }
 
   /** Renders a version; throws the problem of content, data or a recipient with which that is impossible. */
@@ -189,7 +193,7 @@ export function templatePreviewRoutes(services: Services) {
     version: { id: string | null; content: TemplateContent; variables: unknown },
     { channel, locale, client, data, recipient }: PreviewRequest,
   ) {
-    const resolved = await resolveRecipient(recipient);
+    const resolved = await resolveRecipient(c, recipient);
     const localized = { ...resolved, locale: locale ?? resolved.locale };
     const caller = c.get("caller");
     const preview = await templateRendering.preview(caller, channel, version, localized, data);

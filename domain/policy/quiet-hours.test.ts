@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { dayMs, minuteMs } from "../time/local-time.ts";
 import { type QuietPeriod, type Weekday, type WeekdayPeriod } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
-import { quietUntil } from "./quiet-hours.ts";
+import { listQuietSpans, quietUntil } from "./quiet-hours.ts";
 import {
   allClockChanges,
   allZones,
@@ -277,5 +277,54 @@ describe("quietUntil", () => {
     });
     const off = { ...times, quietHoursEnabled: false, doNotDisturbEnabled: false };
     expect(quietUntil(off, "UTC", at)).toBeNull();
+  });
+});
+
+describe("the quiet spans between two instants", () => {
+  const spansOf = (times: Partial<QuietTimes>, zone: string, from: string, until: string) =>
+    listQuietSpans({ ...noPeriods, ...times }, zone, Date.parse(from), Date.parse(until)).map(
+      (span) => [iso(span.from), iso(span.until), span.reason],
+    );
+  const nights = { quietHours: [{ start: "22:00", end: "07:00" }] };
+
+  it("is cut at both ends, and has one span for a night over midnight", () => {
+    expect(
+      spansOf(nights, "Europe/Berlin", "2027-03-01T00:00:00Z", "2027-03-02T00:00:00Z"),
+    ).toEqual([
+      ["2027-03-01T00:00:00.000Z", "2027-03-01T06:00:00.000Z", "quiet_hours"],
+      ["2027-03-01T21:00:00.000Z", "2027-03-02T00:00:00.000Z", "quiet_hours"],
+    ]);
+  });
+
+  it("has a night of 8 hours in spring and of 10 hours in autumn", () => {
+    expect(
+      spansOf(nights, "Europe/Berlin", "2027-03-27T12:00:00Z", "2027-03-28T12:00:00Z"),
+    ).toEqual([["2027-03-27T21:00:00.000Z", "2027-03-28T05:00:00.000Z", "quiet_hours"]]);
+    expect(
+      spansOf(nights, "America/New_York", "2027-11-06T12:00:00Z", "2027-11-07T14:00:00Z"),
+    ).toEqual([["2027-11-07T02:00:00.000Z", "2027-11-07T12:00:00.000Z", "quiet_hours"]]);
+  });
+
+  it("has both passes of a repeated hour, and none of a kind that is switched off", () => {
+    const early = { quietHours: [{ start: "01:00", end: "01:30" }] };
+    const night = ["2027-11-07T04:00:00Z", "2027-11-07T08:00:00Z"] as const;
+    expect(spansOf(early, "America/New_York", ...night)).toEqual([
+      ["2027-11-07T05:00:00.000Z", "2027-11-07T05:30:00.000Z", "quiet_hours"],
+      ["2027-11-07T06:00:00.000Z", "2027-11-07T06:30:00.000Z", "quiet_hours"],
+    ]);
+    const off = { ...early, quietHoursEnabled: false };
+    expect(spansOf(off, "America/New_York", ...night)).toEqual([]);
+  });
+
+  it("agrees with the decision at every instant, in every zone and around every change of clocks", () => {
+    fc.assert(
+      fc.property(quietTimes, momentsAroundChanges, (times, { zone, now }) => {
+        const reasons = listQuietSpans(times, zone, now - 4 * dayMs, now + 4 * dayMs)
+          .filter((span) => span.from <= now && now < span.until)
+          .map(({ reason }) => reason);
+        const reason = reasons.includes("quiet_hours") ? "quiet_hours" : (reasons[0] ?? null);
+        expect(reason).toBe(quietUntil(times, zone, now)?.reason ?? null);
+      }),
+    );
   });
 });

@@ -4,6 +4,7 @@ import {
   localTimeAt,
   minuteMs,
   minuteOf,
+  weekdayOf,
   type LocalTime,
 } from "../time/local-time.ts";
 import { type EffectivePreferences, type QuietPeriod } from "./preferences.ts";
@@ -77,6 +78,64 @@ function findEndOfQuiet(
     at = Math.min(minuteStart + left * minuteMs, end);
   }
   return horizon;
+}
+
+/** A span of time in which a recipient is not to be disturbed. Instants are epoch milliseconds; `until` is the first one after it. */
+export interface QuietSpan {
+  from: number;
+  until: number;
+  reason: "quiet_hours" | "do_not_disturb";
+}
+
+/**
+ * Lists the spans between two instants in which a recipient is not to be disturbed, by the same rules as `quietUntil`, in the order in which they
+ * begin. Spans of one reason do not touch each other; those of different reasons may overlap.
+ */
+export function listQuietSpans(
+  times: QuietTimes,
+  zone: string,
+  from: number,
+  until: number,
+): QuietSpan[] {
+  const { quietHours, doNotDisturb } = findActivePeriods(times);
+  const ofQuietHours: QuietSpan[] = [];
+  const ofDoNotDisturb: QuietSpan[] = [];
+  for (let at = from; at < until;) {
+    const { offset, end } = clockSpanAt(zone, at);
+    const last = Math.min(end, until);
+    const firstDay = localTimeAt(zone, at).day;
+    // A period that began the day before may reach into the span.
+    for (let day = firstDay - 1; day * dayMs - offset < last; day += 1) {
+      const cut = (period: QuietPeriod, reason: QuietSpan["reason"]): QuietSpan => {
+        const [start, stop] = [minuteOf(period.start), minuteOf(period.end)];
+        const midnight = day * dayMs - offset;
+        return {
+          from: Math.max(midnight + start * minuteMs, at),
+          until: Math.min(midnight + (start < stop ? stop : stop + 1_440) * minuteMs, last),
+          reason,
+        };
+      };
+      for (const period of quietHours) ofQuietHours.push(cut(period, "quiet_hours"));
+      for (const period of doNotDisturb)
+        if (period.weekday === weekdays[weekdayOf(day) - 1])
+          ofDoNotDisturb.push(cut(period, "do_not_disturb"));
+    }
+    at = last;
+  }
+  return [...joinSpans(ofQuietHours), ...joinSpans(ofDoNotDisturb)].sort((a, b) => a.from - b.from);
+}
+
+/** Leaves out empty spans, and joins those that touch or overlap. */
+function joinSpans(spans: readonly QuietSpan[]): QuietSpan[] {
+  const joined: QuietSpan[] = [];
+  for (const span of spans
+    .filter(({ from, until }) => from < until)
+    .sort((a, b) => a.from - b.from)) {
+    const last = joined.at(-1);
+    if (last && span.from <= last.until) last.until = Math.max(last.until, span.until);
+    else joined.push({ ...span });
+  }
+  return joined;
 }
 
 /** Counts the minutes of local time until the last of the daily periods around it ends; 0 if there is none. */

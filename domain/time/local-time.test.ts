@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { clockSpanAt, dayMs, instantOf, localTimeAt, minuteMs, minuteOf } from "./local-time.ts";
+import {
+  clockSpanAt,
+  dayMs,
+  instantOf,
+  listLocalDays,
+  localTimeAt,
+  minuteMs,
+  minuteOf,
+} from "./local-time.ts";
 import { weekdays } from "./local-time.ts";
 import {
   allClockChanges,
@@ -171,4 +179,31 @@ describe("instantOf", () => {
 
 it("parses a time of day", () => {
   for (let minute = 0; minute <= 1_440; minute++) expect(minuteOf(clockTime(minute))).toBe(minute);
+});
+
+describe("the local days between two instants", () => {
+  const daysOf = (zone: string, from: string, until: string) =>
+    listLocalDays(zone, Date.parse(from), Date.parse(until)).map(({ date, from, until }) => [
+      date,
+      new Date(from).toISOString(),
+      (until - from) / 3_600_000,
+    ]);
+
+  it("have 23 and 25 hours where the clocks change", () => {
+    expect(daysOf("Europe/Berlin", "2027-03-27T12:00:00Z", "2027-03-29T12:00:00Z")).toEqual([
+      ["2027-03-27", "2027-03-26T23:00:00.000Z", 24],
+      ["2027-03-28", "2027-03-27T23:00:00.000Z", 23],
+      ["2027-03-29", "2027-03-28T22:00:00.000Z", 24],
+    ]);
+    expect(daysOf("America/New_York", "2027-11-07T05:00:00Z", "2027-11-07T06:00:00Z")).toEqual([
+      ["2027-11-07", "2027-11-07T04:00:00.000Z", 25],
+    ]);
+  });
+
+  it("do not include a day that begins when the time ends, or one that the zone skipped", () => {
+    expect(daysOf("UTC", "2027-01-01T00:00:00Z", "2027-01-02T00:00:00Z")).toHaveLength(1);
+    expect(
+      daysOf("Pacific/Apia", "2011-12-29T12:00:00Z", "2011-12-31T12:00:00Z").map(([date]) => date),
+    ).toEqual(["2011-12-29", "2011-12-31", "2012-01-01"]);
+  });
 });

@@ -44,6 +44,25 @@ export function instantOf(zone: string, day: number, minute: number): number {
   return local - before;
 }
 
+/** A day as the clocks of a zone have it. Instants are epoch milliseconds; `until` is the first one after it. */
+export interface LocalDay {
+  /** Such as 2027-03-28. */
+  date: string;
+  from: number;
+  until: number;
+}
+
+/** Lists the local days of a zone that have an instant from `from` to `until`, without `until`. Days that the zone skips are left out. */
+export function listLocalDays(zone: string, from: number, until: number): LocalDay[] {
+  const days: LocalDay[] = [];
+  for (let day = localTimeAt(zone, from).day; ; day += 1) {
+    const [begin, end] = [instantOf(zone, day, 0), instantOf(zone, day + 1, 0)];
+    if (begin >= until) return days;
+    const date = new Date(day * dayMs).toISOString().slice(0, 10);
+    if (begin < end) days.push({ date, from: begin, until: end });
+  }
+}
+
 /** The ISO weekday of a day, counted from 1970-01-01, a Thursday. */
 export function weekdayOf(day: number): number {
   return ((((day + 3) % 7) + 7) % 7) + 1;

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { browse, signIn } from "../support/browser-requests.ts";
+import { type Api, makeKey, seed, startApi } from "./harness.ts";
+
+const hourMs = 3_600_000;
+
+let api: Api;
+let now = new Date();
+let keys: Record<"viewer" | "sender", { id: string; secret: string }>;
+let ada: string;
+beforeAll(async () => {
+  api = await startApi({ clock: () => now });
+  await seed(api, 2);
+  keys = {
+    viewer: await makeKey(api, { name: "Vera", role: "viewer" }),
+    sender: await makeKey(api, { name: "Sam", role: "sender" }),
+  };
+  const profile = {
+    email: "ada@example.org",
+    phone: "+4915112345678",
+    attributes: { plan: "pro", owner: ["boss@example.org"] },
+  };
+  ada = (await api.send("PUT", "/v1/recipients/ada@example.org", profile)).body.id;
+  await api.send("POST", "/v1/segments", {
+    key: "pro",
+    name: "Pro",
+    filter: { attribute: "plan", equals: "pro" },
+  });
+  await api.send("POST", "/v1/suppressions", { channel: "email", address: "gone@example.org" });
+});
+beforeEach(() => {
+  now = new Date();
+});
+afterAll(() => api.stop());
+
+const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
+const masked = {
+  externalId: "a•••@example.org",
+  email: "a•••@example.org",
+  phone: "+49•••78",
+  attributes: { plan: "pro", owner: ["b•••@example.org"] },
+};
+const full = {
+  externalId: "ada@example.org",
+  email: "ada@example.org",
+  phone: "+4915112345678",
+  attributes: { plan: "pro", owner: ["boss@example.org"] },
+};
+const reads = async () =>
+  (await api.send("GET", `/v1/audit?resource=${ada}&action=recipient.read`)).body.items;
+
+describe("addresses of recipients", () => {
+  /** Every answer with addresses that a viewer may request. */
+  const answers: [string, string, unknown?][] = [
+    ["GET", "/v1/recipients/ada@example.org"],
+    ["GET", "/v1/recipients?email=ada@example.org"],
+    ["GET", "/v1/segments/pro/recipients"],
+    ["POST", "/v1/segments/preview", { filter: { attribute: "plan", equals: "pro" }, sample: 1 }],
+    ["GET", "/v1/suppressions?address=gone@example.org"],
+  ];
+
+  it.each(answers)(
+    "are masked for viewers and in the console: %s %s",
+    async (method, path, body) => {
+      const secret = /(ada|boss|gone)@example\.org|15112345/;
+      const viewer = await api.send(method, path, body, bearer(keys.viewer.secret));
+      expect(viewer.status).toBe(200);
+      expect(JSON.stringify(viewer.body)).toContain("•••@example.org");
+      expect(JSON.stringify(viewer.body)).not.toMatch(secret);
+      const { sent } = await signIn(api, { apiKey: keys.sender.secret });
+      const inConsole = await browse(api, method, path, { body, headers: sent });
+      expect(inConsole.body).toEqual(viewer.body);
+      const service = await api.send(method, path, body, bearer(keys.sender.secret));
+      expect(JSON.stringify(service.body)).toMatch(secret);
+      expect(JSON.stringify(service.body)).not.toContain("•••");
+    },
+  );
+
+  it("are masked in one suppression, and in what a change in the console answers", async () => {
+    const [{ id }] = (await api.send("GET", "/v1/suppressions")).body.items;
+    const { sent } = await signIn(api, { apiKey: keys.sender.secret });
+    const one = await browse(api, "GET", `/v1/suppressions/${id}`, { headers: sent });
+    expect(one.body.address).toBe("g•••@example.org");
+    const path = `/v1/recipients/${ada}`;
+    const etag = (await browse(api, "GET", path, { headers: sent })).headers.get("etag")!;
+    const headers = { ...sent, "if-match": etag };
+    const body = { locale: "de-AT" };
+    const changed = await browse(api, "PATCH", path, { body, headers });
+    expect(changed.body).toMatchObject({ ...masked, locale: "de-AT" });
+    expect((await api.send("GET", path)).body).toMatchObject(full);
+  });
+
+  it("are masked in previews of messages for viewers, who cannot send them", async () => {
+    const content = {
+      email: {
+        subject: "For {{ recipient.email }}",
+        html: "<p>{{ recipient.attributes.owner }}</p>",
+      },
+    };
+    const body = { content, recipient: ada, data: {} };
+    const preview = async (secret: string) =>
+      JSON.stringify((await api.send("POST", "/v1/templates/preview", body, bearer(secret))).body);
+    expect(await preview(keys.viewer.secret)).toContain("For a•••@example.org");
+    expect(await preview(keys.viewer.secret)).not.toMatch(/(ada|boss)@/);
+    expect(await preview(keys.sender.secret)).toContain("For ada@example.org");
+  });
+
+  it("are revealed to those who may send, and the audit trail says to whom", async () => {
+    const path = `/v1/recipients/${ada}/reveal`;
+    const viewer = await signIn(api, { apiKey: keys.viewer.secret });
+    expect((await browse(api, "POST", path, { headers: viewer.sent })).status).toBe(403);
+    const { sent } = await signIn(api, { apiKey: keys.sender.secret });
+    const revealed = await browse(api, "POST", path, { headers: sent });
+    expect([revealed.status, revealed.body]).toEqual([200, expect.objectContaining(full)]);
+    const { items } = (await api.send("GET", `/v1/audit?resource=${ada}&action=recipient.reveal`))
+      .body;
+    expect(items).toEqual([
+      expect.objectContaining({
+        actor: keys.sender.id,
+        address: null,
+        after: { fields: ["externalId", "email", "phone", "attributes"] },
+      }),
+    ]);
+    expect(
+      (await browse(api, "POST", "/v1/recipients/nobody/reveal", { headers: sent })).status,
+    ).toBe(404);
+  });
+});
+
+describe("reading a recipient in the console", () => {
+  it("is recorded once an hour for each person, whatever is read and by which id", async () => {
+    await api.prisma.auditEntry.deleteMany({ where: { resource: ada } });
+    now = new Date(Date.now() + 2 * hourMs);
+    const { sent } = await signIn(api, { apiKey: keys.viewer.secret });
+    for (const path of [
+      ada,
+      "ada@example.org",
+      `${ada}/timeline`,
+      `${ada}/preferences`,
+      `${ada}/addresses`,
+    ])
+      expect((await browse(api, "GET", `/v1/recipients/${path}`, { headers: sent })).status).toBe(
+        200,
+      );
+    expect(await reads()).toEqual([
+      expect.objectContaining({ actor: keys.viewer.id, resource: ada, before: null, after: null }),
+    ]);
+    const other = await signIn(api, { apiKey: keys.sender.secret });
+    await browse(api, "GET", `/v1/recipients/${ada}`, { headers: other.sent });
+    expect(await reads()).toHaveLength(2);
+    now = new Date(now.getTime() + hourMs);
+    await browse(api, "GET", `/v1/recipients/${ada}`, { headers: sent });
+    expect((await reads()).map(({ actor }: { actor: string }) => actor)).toEqual([
+      keys.viewer.id,
+      keys.sender.id,
+      keys.viewer.id,
+    ]);
+  });
+
+  it("is recorded once an hour by all processes together", async () => {
+    await api.prisma.auditEntry.deleteMany({ where: { resource: ada } });
+    now = new Date(Date.now() + 5 * hourMs);
+    const beside = await startApi({ clock: () => now, database: api.database });
+    const { sent } = await signIn(api, { apiKey: keys.viewer.secret });
+    for (const one of [api, beside])
+      expect((await browse(one, "GET", `/v1/recipients/${ada}`, { headers: sent })).status).toBe(
+        200,
+      );
+    await beside.stop();
+    expect(await reads()).toHaveLength(1);
+  });
+
+  it("is not recorded for services, for lists, and where nothing was shown", async () => {
+    await api.prisma.auditEntry.deleteMany({ where: { resource: ada } });
+    now = new Date(Date.now() + 8 * hourMs);
+    await api.send("GET", `/v1/recipients/${ada}`);
+    const { sent } = await signIn(api, { apiKey: keys.viewer.secret });
+    await browse(api, "GET", "/v1/recipients", { headers: sent });
+    await browse(api, "GET", `/v1/recipients/${ada}/timeline?digests=0`, { headers: sent });
+    await browse(api, "GET", "/v1/recipients/nobody", { headers: sent });
+    expect(await reads()).toEqual([]);
+    expect(
+      await api.prisma.auditEntry.count({ where: { action: "recipient.read", resource: ada } }),
+    ).toBe(0);
+  });
+});
