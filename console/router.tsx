@@ -12,6 +12,7 @@ import { readSettingsSearch } from "./settings/search.ts";
 import { readRuleSearch } from "./routing/search.ts";
 import { readNotificationSearch, readNotificationPageSearch } from "./notifications/search.ts";
 import { readQueueSearch } from "./queue/search.ts";
+import { readRecipientSearch, readRecipientsSearch } from "./recipients/search.ts";
 import { Root } from "./shell/root.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { Broken } from "./shell/broken.tsx";
@@ -100,6 +101,23 @@ const queue = createRoute({
   component: lazyRouteComponent(() => import("./queue/screen.tsx"), "QueueScreen"),
 });
 
+const recipients = createRoute({
+  getParentRoute: () => root,
+  path: "/recipients",
+  validateSearch: readRecipientsSearch,
+  component: lazyRouteComponent(() => import("./recipients/screen.tsx"), "RecipientsScreen"),
+});
+
+const recipient = createRoute({
+  getParentRoute: () => root,
+  path: "/recipients/$id",
+  validateSearch: readRecipientSearch,
+  component: lazyRouteComponent(
+    () => import("./recipients/recipient-screen.tsx"),
+    "RecipientScreen",
+  ),
+});
+
 const templates = createRoute({
   getParentRoute: () => root,
   path: "/templates",
@@ -174,6 +192,8 @@ export const router = createRouter({
     notifications,
     notification,
     queue,
+    recipients,
+    recipient,
     templates,
     audit,
     settings,

@@ -4,6 +4,8 @@ import { webPushKind } from "../../domain/push-subscription.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import { listAddresses, maxAddresses } from "../../ledger/addresses.ts";
 import { executeOn } from "../../ledger/sql.ts";
+import { readSuppressions } from "../../ledger/suppressions.ts";
+import { maskFor } from "../http/masking.ts";
 import { idParams, readPathId, throwNotFound } from "../http/path-ids.ts";
 import {
   createRouter,
@@ -15,7 +17,13 @@ import {
 import { readRecipient, recipientParams } from "../recipients/store.ts";
 import type { Services } from "../services.ts";
 import { forgetAddress, registerSubscription } from "./register.ts";
-import { addressAnswer, addressJson, addressLabel, describedSubscription } from "./schemas.ts";
+import {
+  addressAnswer,
+  addressJson,
+  addressLabel,
+  contactAnswer,
+  describedSubscription,
+} from "./schemas.ts";
 
 const path = "/v1/recipients/{recipient}/addresses";
 const onePath = `${path}/{id}` as const;
@@ -27,12 +35,14 @@ const list = defineRoute({
   access: "viewer",
   summary: "List the addresses of a recipient on channels where they may have several",
   description:
-    "These are the devices that receive push notifications. Email address and phone number are fields of the recipient.",
+    "`items` are the devices that receive push notifications. Email address and phone number are fields of the recipient; `contacts` says whether they are suppressed.",
   request: { params: recipientParams },
   responses: responses(
     200,
     "The addresses, the newest first on each channel",
-    z.object({ items: z.array(addressAnswer) }).openapi("Addresses"),
+    z
+      .object({ items: z.array(addressAnswer), contacts: z.array(contactAnswer) })
+      .openapi("Addresses"),
   ),
 });
 
@@ -87,12 +97,23 @@ export function addressRoutes(services: Services) {
 
   return createRouter()
     .openapi(list, async (c) => {
-      const { id } = await readRecipient(
+      const person = await readRecipient(
         prisma,
         recipientReference(c.req.valid("param").recipient),
       );
-      const rows = await listAddresses(executeOn(pool), id);
-      return c.json({ items: rows.map(addressJson) }, 200);
+      const rows = await listAddresses(executeOn(pool), person.id);
+      const pairs = [
+        { channel: "email" as const, address: person.email },
+        { channel: "sms" as const, address: person.phone },
+      ];
+      const suppressionOf = await readSuppressions(pool, pairs);
+      const contacts = pairs.flatMap(({ channel, address }) => {
+        if (address === null) return [];
+        const found = suppressionOf({ channel, address });
+        const suppressed = found && { reason: found.reason, since: found.since.toISOString() };
+        return [{ channel, address, suppressed }];
+      });
+      return c.json({ items: rows.map(addressJson), contacts: maskFor(c, contacts) }, 200);
     })
     .openapi(get, async (c) => {
       const { recipient, id: wanted } = c.req.valid("param");

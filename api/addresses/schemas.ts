@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
 import { publicId } from "../../domain/ids.ts";
 import { pushSubscription } from "../../domain/push-subscription.ts";
+import { suppressedChannels, suppressionReasons } from "../../domain/suppression.ts";
 import { nameText } from "../../domain/text.ts";
 import type { AddressRow } from "../../ledger/addresses.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
@@ -61,6 +62,22 @@ export function addressJson(row: AddressRow): z.output<typeof addressAnswer> {
     disabledReason: row.disabledReason,
   };
 }
+
+/** An email address or a phone number, which are fields of the recipient, and whether messages may be sent to it. */
+export const contactAnswer = z.object({
+  channel: z.enum(suppressedChannels).openapi({ example: "email" }),
+  address: z.string().openapi({
+    description: "Masked where the addresses of recipients are",
+    example: "ada@example.org",
+  }),
+  suppressed: z
+    .object({ reason: z.enum(suppressionReasons), since: z.iso.datetime() })
+    .nullable()
+    .openapi({
+      description: "Why nothing is sent to it; null if it is not suppressed",
+      example: null,
+    }),
+});
 
 /** A subscription of a browser, in the body of a request. */
 export const describedSubscription = pushSubscription.meta({

@@ -52,7 +52,7 @@ export function recordReads({
       c.get("requestId"),
       now,
       auditedAddress(c),
-      firstUuidAt(new Date(since)),
+      firstUuidAt(new Date(since + 1)),
     ]);
     recorded.delete(pair);
     recorded.set(pair, now.getTime());

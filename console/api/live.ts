@@ -18,6 +18,7 @@ const affected: Record<string, readonly string[]> = {
     "progress",
     "queues",
   ],
+  deliveries: ["deliveries", "delivery", "explanation", "progress", "queues", "timeline", "events"],
   campaigns: ["campaigns", "campaign", "progress"],
   queues: ["queues"],
   health: ["health", "providers"],

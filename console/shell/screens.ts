@@ -7,6 +7,7 @@ export const screens = [
   { to: "/notifications", name: "Notifications", icon: "notifications", key: "n" },
   { to: "/deliveries", name: "Deliveries", icon: "deliveries", key: "d" },
   { to: "/queue", name: "Queue", icon: "queue", key: "q" },
+  { to: "/recipients", name: "Recipients", icon: "person", key: "r" },
   { to: "/templates", name: "Templates", icon: "templates", key: "t" },
   { to: "/audit", name: "Audit", icon: "audit", key: "a" },
   { to: "/settings", name: "Settings", icon: "settings", key: "s" },

@@ -127,6 +127,31 @@ describe("addresses of recipients", () => {
   });
 });
 
+describe("the contacts of a recipient", () => {
+  it("say which of their addresses are suppressed, and are masked", async () => {
+    const given = { email: "gone@example.org", phone: "+4915187654321" };
+    await api.send("PUT", "/v1/recipients/gone", given);
+    const full = await api.send("GET", "/v1/recipients/gone/addresses");
+    expect(full.body).toEqual({
+      items: [],
+      contacts: [
+        {
+          channel: "email",
+          address: given.email,
+          suppressed: { reason: "manual", since: expect.any(String) },
+        },
+        { channel: "sms", address: given.phone, suppressed: null },
+      ],
+    });
+    const path = "/v1/recipients/gone/addresses";
+    const { body } = await api.send("GET", path, undefined, bearer(keys.viewer.secret));
+    expect(body.contacts.map(({ address }: { address: string }) => address)).toEqual([
+      "g•••@example.org",
+      "+49•••21",
+    ]);
+  });
+});
+
 describe("reading a recipient in the console", () => {
   it("is recorded once an hour for each person, whatever is read and by which id", async () => {
     await api.prisma.auditEntry.deleteMany({ where: { resource: ada } });

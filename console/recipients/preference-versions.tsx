@@ -1,0 +1,101 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Instant } from "../parts/instant.tsx";
+import { Panel } from "../parts/page.tsx";
+import { Empty, Failed, Loading } from "../parts/states.tsx";
+import { formatCount } from "../words/numbers.ts";
+import { listDifferences } from "./merge-patch.ts";
+import { preferenceVersionQuery, preferenceVersionsQuery } from "./queries.ts";
+import styles from "./preference-versions.module.css";
+
+const kept = "not stated";
+
+/** The versions of the preferences, and what each has changed. */
+export function PreferenceVersions({
+  id,
+  latest,
+  shown,
+}: {
+  id: string;
+  latest: number;
+  shown: string | undefined;
+}) {
+  const { data, error, refetch } = useQuery(preferenceVersionsQuery(id));
+  return (
+    <Panel title="Versions" isFlush>
+      {data ? (
+        data.items.length > 0 ? (
+          <ol className={styles.versions}>
+            {data.items.map(({ version, createdBy, createdAt }) => (
+              <li key={version}>
+                <Link
+                  to="/recipients/$id"
+                  params={{ id }}
+                  search={(before) => ({
+                    ...before,
+                    version: shown === String(version) ? undefined : String(version),
+                  })}
+                  aria-expanded={shown === String(version)}
+                >
+                  Version {version}
+                  {version === latest && ", in force"}
+                </Link>
+                <span className="muted">
+                  <Instant at={createdAt} />
+                </span>
+                <span className="muted">
+                  by{" "}
+                  {createdBy === "recipient" ? (
+                    "the recipient"
+                  ) : (
+                    <span className="mono">{createdBy}</span>
+                  )}
+                </span>
+                {shown === String(version) && <Difference id={id} version={version} />}
+              </li>
+            ))}
+            {data.nextCursor !== null && (
+              <li className="muted">Shown: the latest {formatCount(data.items.length)}.</li>
+            )}
+          </ol>
+        ) : (
+          <Empty icon="person" title="Nothing stated yet">
+            Everything follows the type of the message or the policy.
+          </Empty>
+        )
+      ) : error ? (
+        <Failed what="the versions" error={error} retry={() => void refetch()} />
+      ) : (
+        <Loading what="the versions" rows={4} />
+      )}
+    </Panel>
+  );
+}
+
+function Difference({ id, version }: { id: string; version: number }) {
+  const now = useQuery(preferenceVersionQuery(id, version));
+  const before = useQuery(preferenceVersionQuery(id, version - 1));
+  const error = now.error ?? before.error;
+  if (error)
+    return (
+      <p className={styles.difference}>
+        The version before it is not stored any more, so that it cannot be compared.
+      </p>
+    );
+  if (!now.data || !before.data) return <Loading what="the versions" rows={2} />;
+  const text = (value: unknown) => (value === undefined ? kept : JSON.stringify(value));
+  return (
+    <dl className={styles.difference}>
+      {listDifferences(before.data, now.data).map(({ path, before: old, after }) => (
+        <div key={path}>
+          <dt>
+            <code>{path}</code>
+          </dt>
+          <dd>
+            <del>{text(old)}</del> <span aria-hidden="true">→</span> <ins>{text(after)}</ins>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

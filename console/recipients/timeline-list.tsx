@@ -1,0 +1,90 @@
+import { Link } from "@tanstack/react-router";
+import { IconButton } from "../parts/button.tsx";
+import { Chip, StatusChip } from "../parts/status-chip.tsx";
+import { shortenId } from "../parts/short-id.tsx";
+import { formatFull } from "../words/instants.ts";
+import { formatCount } from "../words/numbers.ts";
+import { capitalise } from "../words/statuses.ts";
+import type { Entry, EntryKind } from "./timeline-entries.ts";
+import styles from "./timeline-list.module.css";
+
+const shownEntries = 100;
+
+/** The entries of a timeline in the order of time: the same as the picture shows, to read and to follow. */
+export function TimelineList({ entries, zone }: { entries: readonly Entry[]; zone: string }) {
+  const now = Date.now();
+  // What comes is more interesting than what was: of a long list the beginning is left out.
+  const firstComing = entries.findIndex(({ at, until }) => Date.parse(until ?? at) >= now);
+  const start = Math.max(
+    0,
+    Math.min(
+      entries.length - shownEntries,
+      (firstComing < 0 ? entries.length : firstComing) - shownEntries / 2,
+    ),
+  );
+  const shown = entries.slice(start, start + shownEntries);
+  return (
+    <>
+      <ol className={styles.list}>
+        {shown.map((entry) => (
+          <li key={entry.key} data-past={Date.parse(entry.until ?? entry.at) < now}>
+            <span className={styles.at}>
+              <time dateTime={entry.at}>{formatFull(entry.at, zone)}</time>
+              {entry.until !== undefined && (
+                <>
+                  {" – "}
+                  <time dateTime={entry.until}>{formatFull(entry.until, zone)}</time>
+                </>
+              )}
+            </span>
+            <KindChip kind={entry.kind} />
+            <span className={styles.words}>{entry.words}</span>
+            {entry.delivery !== undefined && <WhyLink id={entry.delivery} />}
+          </li>
+        ))}
+      </ol>
+      {shown.length < entries.length && (
+        <p className={`muted ${styles.end}`}>
+          Shown: {formatCount(shown.length)} of {formatCount(entries.length)}. The picture has all
+          of them.
+        </p>
+      )}
+    </>
+  );
+}
+
+const WhyLink = ({ id }: { id: string }) => (
+  <Link
+    to="."
+    search={(before: Record<string, unknown>) => ({ ...before, peek: undefined, why: id }) as never}
+    aria-label={`Why, ${shortenId(id)}`}
+  >
+    Why
+  </Link>
+);
+
+function KindChip({ kind }: { kind: EntryKind }) {
+  switch (kind) {
+    case "quiet_hours":
+    case "do_not_disturb":
+      return <Chip tone="pending" icon="moon" word="Quiet" />;
+    case "digest":
+      return <Chip tone="sending" icon="clock" word="Digest" />;
+    case "closing":
+      return <Chip tone="sending" icon="queue" word="Closes" />;
+    case "waiting":
+    case "snoozed":
+      return <Chip tone="pending" icon="clock" word={kind === "snoozed" ? "Snoozed" : "Waits"} />;
+    case "projected":
+      return <Chip tone="pending" icon="arrow" word="Later stage" />;
+    case "preview":
+      return <Chip tone="unknown" icon="question" word={capitalise("what if")} />;
+    default:
+      return <StatusChip status={kind} />;
+  }
+}
+
+/** Opens the drawer that explains a delivery. */
+export const WhyButton = ({ id, onShow }: { id: string; onShow: () => void }) => (
+  <IconButton icon="question" tabIndex={-1} label={`Why, ${shortenId(id)} (w)`} onClick={onShow} />
+);
