@@ -11,7 +11,7 @@ export const maySend = (c: Context<ApiEnv>): boolean => {
 
 /**
  * Whether answers show the caller addresses of recipients in full. Services whose key has at least the role `sender` need them. People in the console see
- * them masked, whatever their role, and those who may send have them revealed one recipient at a time (decision 0058).
+ * them masked, whatever their role, and those who may send have them revealed one recipient at a time (decision 0060).
  */
 const seesAddresses = (c: Context<ApiEnv>): boolean => maySend(c) && c.get("session") === undefined;
 

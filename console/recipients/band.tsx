@@ -5,8 +5,8 @@ import type { EntryKind } from "./timeline-entries.ts";
 import styles from "./band.module.css";
 
 const rowHeight = 44;
-const laneHeight = 11;
-const centreOf = (lane: number) => 12 + lane * laneHeight;
+const laneHeight = 10;
+const centreOf = (lane: number) => 9 + lane * laneHeight;
 
 const dayWords = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC",
@@ -55,7 +55,7 @@ function Day({ day, zone }: { day: BandDay; zone: string }) {
         {day.ticks.map(({ left, hour }) => (
           <g key={left}>
             <line className={styles.tick} x1={`${left}%`} x2={`${left}%`} y2={rowHeight} />
-            <text className={styles.hour} x={`${left}%`} dx="3" y={rowHeight - 4}>
+            <text className={styles.hour} x={`${left}%`} dx="3" y={rowHeight - 3}>
               {String(hour).padStart(2, "0")}
             </text>
           </g>
@@ -81,7 +81,7 @@ function Day({ day, zone }: { day: BandDay; zone: string }) {
           </g>
         ))}
         {day.more.map(({ left, count }) => (
-          <text key={left} className={styles.more} x={`${left}%`} y={rowHeight - 4}>
+          <text key={left} className={styles.more} x={`${left}%`} y={rowHeight - 3}>
             +{count}
           </text>
         ))}

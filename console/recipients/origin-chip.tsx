@@ -21,7 +21,7 @@ export function OriginChip({ from, version, type }: OriginChipProps) {
     type: `type${found.data ? ` v${found.data.version}` : ""}`,
     organisation: policy.data
       ? policy.data.version === 0
-        ? "policy, as delivered"
+        ? "policy, default"
         : `policy v${policy.data.version}`
       : "policy",
   }[from];

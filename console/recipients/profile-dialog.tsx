@@ -107,7 +107,9 @@ export function ProfileDialog({
                 <input {...control} type="text" list={list} {...register("timeZone")} />
                 <datalist id={list}>
                   {zones.map((zone) => (
-                    <option key={zone} value={zone} />
+                    <option key={zone} value={zone}>
+                      {zone}
+                    </option>
                   ))}
                 </datalist>
               </>

@@ -1,10 +1,11 @@
 import { Link } from "@tanstack/react-router";
+import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import { IconButton } from "../parts/button.tsx";
+import { useNow } from "../parts/now.ts";
 import { Chip, StatusChip } from "../parts/status-chip.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { formatFull } from "../words/instants.ts";
 import { formatCount } from "../words/numbers.ts";
-import { capitalise } from "../words/statuses.ts";
 import type { Entry, EntryKind } from "./timeline-entries.ts";
 import styles from "./timeline-list.module.css";
 
@@ -12,7 +13,7 @@ const shownEntries = 100;
 
 /** The entries of a timeline in the order of time: the same as the picture shows, to read and to follow. */
 export function TimelineList({ entries, zone }: { entries: readonly Entry[]; zone: string }) {
-  const now = Date.now();
+  const now = useNow().getTime();
   // What comes is more interesting than what was: of a long list the beginning is left out.
   const firstComing = entries.findIndex(({ at, until }) => Date.parse(until ?? at) >= now);
   const start = Math.max(
@@ -63,25 +64,21 @@ const WhyLink = ({ id }: { id: string }) => (
   </Link>
 );
 
+const chips: Partial<Record<EntryKind, Parameters<typeof Chip>[0]>> = {
+  quiet_hours: { tone: "pending", icon: "moon", word: "Quiet" },
+  do_not_disturb: { tone: "pending", icon: "moon", word: "Quiet" },
+  digest: { tone: "sending", icon: "clock", word: "Digest" },
+  closing: { tone: "sending", icon: "queue", word: "Closes" },
+  waiting: { tone: "pending", icon: "clock", word: "Waits" },
+  snoozed: { tone: "pending", icon: "clock", word: "Snoozed" },
+  projected: { tone: "pending", icon: "arrow", word: "Later stage" },
+  preview: { tone: "unknown", icon: "question", word: "What if" },
+};
+
 function KindChip({ kind }: { kind: EntryKind }) {
-  switch (kind) {
-    case "quiet_hours":
-    case "do_not_disturb":
-      return <Chip tone="pending" icon="moon" word="Quiet" />;
-    case "digest":
-      return <Chip tone="sending" icon="clock" word="Digest" />;
-    case "closing":
-      return <Chip tone="sending" icon="queue" word="Closes" />;
-    case "waiting":
-    case "snoozed":
-      return <Chip tone="pending" icon="clock" word={kind === "snoozed" ? "Snoozed" : "Waits"} />;
-    case "projected":
-      return <Chip tone="pending" icon="arrow" word="Later stage" />;
-    case "preview":
-      return <Chip tone="unknown" icon="question" word={capitalise("what if")} />;
-    default:
-      return <StatusChip status={kind} />;
-  }
+  const chip = chips[kind];
+  // What is not one of the kinds above is a status.
+  return chip ? <Chip {...chip} /> : <StatusChip status={kind as DeliveryStatus} />;
 }
 
 /** Opens the drawer that explains a delivery. */

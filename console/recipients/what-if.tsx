@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { type Priority, priorities } from "../../domain/priority.ts";
 import { Button } from "../parts/button.tsx";
+import { useNow } from "../parts/now.ts";
 import { ProblemBanner } from "../parts/states.tsx";
 import { formatFull } from "../words/instants.ts";
 import { capitalise, priorityWords } from "../words/statuses.ts";
@@ -30,7 +31,8 @@ export function WhatIf({ recipient, zone, until, preview, onPreview }: WhatIfPro
   const [priority, setPriority] = useState<Priority | "">("");
   const [error, setError] = useState<unknown>(null);
   const id = useId();
-  const at = new Date(steps === 0 ? Date.now() : opened + (steps - 1) * stepMs).toISOString();
+  const now = useNow().getTime();
+  const at = new Date(steps === 0 ? now : opened + (steps - 1) * stepMs).toISOString();
   const ask = async () => {
     setError(null);
     try {

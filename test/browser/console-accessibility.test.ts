@@ -8,6 +8,9 @@ let campaign: string;
 let notification: string;
 let recipient: string;
 let waiting: string;
+  },
+  {
+let recipient: string;
 const world = useConsole(async (api) => {
   await populate(api);
   const first = async (path: string) => (await api.send("GET", path)).body.items[0].id as string;
@@ -16,6 +19,9 @@ const world = useConsole(async (api) => {
   notification = await first("/v1/notifications");
   recipient = (await api.send("GET", "/v1/recipients/u1")).body.id;
   waiting = await first(`/v1/deliveries?notification=${notification}`);
+  },
+  {
+  recipient = await first("/v1/recipients?externalId=u1");
 });
 
 /** What is looked at: the path of a page, what is done there, and the text that shows that it is ready. */
@@ -279,6 +285,56 @@ const places: readonly {
     name: "a delivery that waits, with its message",
     path: () => `deliveries/${waiting}`,
     ready: (page) => page.locator("iframe").waitFor(),
+  },
+  {
+    name: "the recipients",
+    path: () => "recipients",
+    ready: (page) => page.locator("tbody tr").first().waitFor(),
+  },
+  {
+    name: "the timeline of a recipient",
+    path: () => `recipients/${recipient}?past=14`,
+    act: (page) => page.getByRole("button", { name: "What happens?" }).click(),
+    ready: (page) => page.getByRole("button", { name: "Remove it from the picture" }).waitFor(),
+  },
+  {
+    name: "the preferences of a recipient",
+    path: () => `recipients/${recipient}?tab=preferences`,
+    ready: (page) => page.getByRole("table", { name: "Preferences in force" }).waitFor(),
+  },
+  {
+    name: "a preference in its dialog",
+    path: () => `recipients/${recipient}?tab=preferences`,
+    act: (page) =>
+      page.getByRole("button", { name: "Change: Do not disturb", exact: true }).click(),
+    ready: (page) => page.getByRole("button", { name: "Add a period" }).waitFor(),
+  },
+  {
+    name: "the deliveries of a recipient",
+    path: () => `recipients/${recipient}?tab=deliveries`,
+    ready: (page) => page.locator("tbody tr").first().waitFor(),
+  },
+  {
+    name: "the devices of a recipient",
+    path: () => `recipients/${recipient}?tab=devices`,
+    ready: (page) => page.getByRole("heading", { name: "Devices", exact: true }).waitFor(),
+  },
+  {
+    name: "the events of a recipient",
+    path: () => `recipients/${recipient}?tab=events`,
+    ready: (page) => page.getByRole("heading", { name: "Events" }).waitFor(),
+  },
+  {
+    name: "the profile of a recipient in its form",
+    path: () => `recipients/${recipient}?tab=profile`,
+    act: (page) => page.getByRole("button", { name: "Edit" }).click(),
+    ready: (page) => page.getByRole("heading", { name: "Edit the profile" }).waitFor(),
+  },
+  {
+    name: "the token of a recipient",
+    path: () => `recipients/${recipient}?tab=erase`,
+    act: (page) => page.getByRole("button", { name: "Preference link" }).click(),
+    ready: (page) => page.getByRole("button", { name: "Create a token" }).waitFor(),
   },
 ];
 
