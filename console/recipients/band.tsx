@@ -16,7 +16,7 @@ const dayWords = new Intl.DateTimeFormat("en-GB", {
 });
 
 /** How a day that is longer or shorter than 24 hours is described; null for one of 24. */
-export const describeLength = (hours: number): string | null =>
+const describeLength = (hours: number): string | null =>
   hours === 24 ? null : `${hours} hours: the clocks go ${hours < 24 ? "forward" : "back"}`;
 
 /** Days as rows, from midnight to midnight by the recipient's clock. The list below it says the same to those who cannot see it. */

@@ -14,7 +14,7 @@ export type Preview = AnswerOf<typeof api.v1.decisions.preview.$post>;
 export type Device = AnswerOf<typeof one.addresses.$get>["items"][number];
 
 const dayMs = 86_400_000;
-export const perPage = 50;
+const perPage = 50;
 /** How many days the timeline shows, the present one included, and how many past ones on demand. */
 export const shownDays = 7;
 export const pastDays = 14;

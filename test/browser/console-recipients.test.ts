@@ -87,7 +87,7 @@ describe("the band of a recipient", () => {
       const { range } = (await world.api.send("GET", path)).body;
       const shown = await days(page).evaluateAll((all) =>
         all.map((day) => ({
-          hours: Number((day as HTMLElement).dataset["hours"]),
+          hours: Number(day.getAttribute("data-hours")),
           quiet: day.querySelectorAll("rect:has(title)").length,
           digests: day.querySelectorAll("path[data-kind=digest]").length,
           words: day.textContent ?? "",
@@ -118,8 +118,8 @@ describe("the band of a recipient", () => {
     await page.getByLabel(/^at/).fill("20");
     await page.getByRole("button", { name: "What happens?" }).click();
     await page
-      .getByText(/It would|would be sent|sent at once/i)
-      .first()
+      .getByRole("status")
+      .getByText(/^It would/)
       .waitFor();
     await until(() => page.locator("circle[data-kind=preview]").count(), patience).toBe(1);
     await page.getByRole("listitem").filter({ hasText: "What if" }).waitFor();
@@ -183,7 +183,9 @@ describe("finding a recipient", () => {
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText(/must be an email address/).waitFor();
     await page.getByLabel("Email").fill("ada.l@example.org");
-    await page.getByLabel("Attributes").fill('{"plan": "free", "owner": {"teams": ["a", "b"]}}');
+    await page
+      .getByRole("textbox", { name: "Attributes" })
+      .fill('{"plan": "free", "owner": {"teams": ["a", "b"]}}');
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("The profile is saved.").waitFor();
     await until(() => page.getByRole("dialog").count(), patience).toBe(0);
@@ -223,7 +225,6 @@ describe("the preferences of a recipient", () => {
     expect(await stated()).toEqual({});
 
     await page.getByRole("button", { name: "Change: Quiet hours", exact: true }).click();
-    await page.getByRole("button", { name: "Remove period 1" }).click();
     await page.getByRole("button", { name: "Add a period" }).click();
     await page.getByLabel("From").fill("21:00");
     await page.getByRole("button", { name: "Save" }).click();
@@ -231,7 +232,7 @@ describe("the preferences of a recipient", () => {
     await quiet.getByText("recipient v3").waitFor();
     expect(await stated()).toEqual({ quietHours: [{ start: "21:00", end: "07:00" }] });
     await page.getByRole("link", { name: "Version 3, in force" }).click();
-    await page.getByText('[{"start":"21:00","end":"07:00"}]').waitFor();
+    await page.getByRole("insertion").filter({ hasText: "21:00" }).waitFor();
     await page.getByRole("button", { name: "Use theirs again: Quiet hours" }).click();
     await until(stated, patience).toEqual({});
     await expectNothingPersonal(page);
