@@ -80,7 +80,7 @@ const statement = defineStatement<
   UNION ALL ${named("type", "notification_types", "(t.document ->> 'name')")}
   UNION ALL ${named("rule", "routing_rules", "(t.document ->> 'name')")}
   UNION ALL (SELECT 'recipient', r.id::text, r.external_id, NULL FROM recipients r
-    WHERE 'recipient' = ANY(:kinds::text[]) AND r.external_id LIKE :beginning::text AND r.erased_at IS NULL LIMIT ${perKind})`);
+    WHERE 'recipient' = ANY(:kinds::text[]) AND r.external_id COLLATE "C" LIKE :beginning::text AND r.erased_at IS NULL LIMIT ${perKind})`);
 
 /** The search of the console over everything that has a name. */
 export function searchRoutes({ pool }: Services) {
