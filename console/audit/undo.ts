@@ -1,41 +1,14 @@
 import { consoleFetch } from "../api/client.ts";
 import { readBody } from "../api/problem.ts";
 import type { AuditEntry } from "./queries.ts";
-
-type Facts = Readonly<Record<string, unknown>>;
+import { type Facts, isSame, reversePatch } from "./reverse-patch.ts";
 
 /** Fields that follow from a change, and are not changed by themselves. */
 const derived = new Set(["version", "updatedAt", "createdAt", "createdBy"]);
 
-const isObject = (value: unknown): value is Facts =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const isSame = (a: unknown, b: unknown): boolean => {
-  if (!isObject(a) || !isObject(b)) {
-    if (!Array.isArray(a) || !Array.isArray(b)) return a === b;
-    return a.length === b.length && a.every((each, index) => isSame(each, b[index]));
-  }
-  const keys = Object.keys({ ...a, ...b });
-  return keys.every((key) => isSame(a[key], b[key]));
-};
-
 /** Leaves out of the facts of an entry what follows from the change. */
 const essence = (facts: Facts): Facts =>
   Object.fromEntries(Object.entries(facts).filter(([key]) => !derived.has(key)));
-
-/** The merge patch (RFC 7396) that makes `before` of `after`: what was added is removed by null. */
-export function reversePatch(before: Facts, after: Facts): Facts {
-  const keys = Object.keys({ ...before, ...after }).filter(
-    (key) => !isSame(before[key], after[key]),
-  );
-  return Object.fromEntries(
-    keys.map((key) => {
-      const [old, now] = [before[key], after[key]];
-      if (!(key in before)) return [key, null];
-      return [key, isObject(old) && isObject(now) ? reversePatch(old, now) : old];
-    }),
-  );
-}
 
 /** Where the resource of an action is changed, and how the fields of its entries become a request. Only these have a true inverse. */
 const inverses: Readonly<

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { mergePatch } from "../../domain/merge-patch.ts";
-import { reversePatch } from "./undo.ts";
+import { reversePatch } from "./reverse-patch.ts";
 
 describe("the patch that undoes a change", () => {
   it.each([
