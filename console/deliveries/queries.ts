@@ -8,8 +8,8 @@ export type Delivery = AnswerOf<typeof api.v1.deliveries.$get>["items"][number];
 export type DeliveryDetails = AnswerOf<(typeof api.v1.deliveries)[":id"]["$get"]>;
 export type Explanation = AnswerOf<(typeof api.v1.deliveries)[":id"]["explanation"]["$get"]>;
 
-/** How many rows a page of the deliveries has. */
-const deliveriesPerPage = 100;
+/** How many rows a page of the deliveries has: the page stays below 2,500 elements. */
+const deliveriesPerPage = 80;
 
 export const deliveriesQuery = (search: DeliverySearch) =>
   queryOptions({
