@@ -4,7 +4,7 @@ import { allCounts, cellProperties, intervalOf, intervals } from "./delivery-cou
 import { defineStatement, executeOn } from "./sql.ts";
 
 /** The maximum of rows that one statement takes away: it lasts some hundred milliseconds at most. */
-export const foldRows = 10_000;
+const foldRows = 10_000;
 const everyMs = 10_000;
 
 /** The length of the intervals for deliveries that ended, or were created and are open, at the instant `at`. */

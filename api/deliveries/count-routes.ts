@@ -4,7 +4,7 @@ import type { Services } from "../services.ts";
 import { countDeliveriesUpTo, deliveryFilterQuery, findNamed } from "./filters.ts";
 
 /** The largest number that is counted. */
-export const maxCount = 10_000;
+const maxCount = 10_000;
 
 const count = defineRoute({
   method: "get",

@@ -21,7 +21,7 @@ export type Dimension = keyof typeof dimensionColumns;
 export const dimensions = Object.keys(dimensionColumns) as [Dimension, ...Dimension[]];
 
 /** Which deliveries are counted. Ids are UUIDs. */
-export interface FigureFilters {
+interface FigureFilters {
   status?: CountedStatus[] | undefined;
   channel?: Channel[] | undefined;
   priority?: Priority[] | undefined;

@@ -1,11 +1,10 @@
 import { scaleLinear } from "d3-scale";
 import { stack } from "d3-shape";
-import type { ReactNode } from "react";
 import type { CountedStatus } from "../../domain/delivery/status.ts";
 import styles from "./time-bars.module.css";
 
 /** The counts of each status, in the same buckets. */
-export interface StatusSeries {
+interface StatusSeries {
   status: CountedStatus;
   counts: readonly number[];
 }
@@ -22,17 +21,15 @@ const order: readonly CountedStatus[] = [
 ];
 
 /** The size of the drawing, which is stretched to the space that there is. */
-export const [barsWidth, barsHeight] = [720, 100];
+const [barsWidth, barsHeight] = [720, 100];
 
 interface TimeBarsProps {
   series: readonly StatusSeries[];
   length: number;
-  /** What is drawn over the bars, in the same coordinates. */
-  children?: ReactNode;
 }
 
 /** Deliveries over time: one bar for each bucket, with a segment for each status. Its values belong into a `ChartTable`. */
-export function TimeBars({ series, length, children }: TimeBarsProps) {
+export function TimeBars({ series, length }: TimeBarsProps) {
   const buckets = Array.from({ length }, (_, bucket) => bucket);
   const countOf = (status: CountedStatus, bucket: number) =>
     series.find((each) => each.status === status)?.counts[bucket] ?? 0;
@@ -66,7 +63,6 @@ export function TimeBars({ series, length, children }: TimeBarsProps) {
             .join("")}
         />
       ))}
-      {children}
     </svg>
   );
 }
