@@ -68,6 +68,15 @@ function allowedHosts(): string[] | null {
   return configured.length > 0 ? [...loopbackHosts, ...configured] : null;
 }
 
+/** Where Temporal's web interface lists the workflows of this installation; null if its address is not configured. */
+function workflowsUrl(): string | null {
+  const { CONSOLE_TEMPORAL_URL: url } = configuration;
+  const { namespace } = temporalSettings(process.env);
+  return url === undefined
+    ? null
+    : `${url.replace(/\/+$/, "")}/namespaces/${encodeURIComponent(namespace)}/workflows`;
+}
+
 /** The console is served under known hosts only, whatever the address is that the API listens on. */
 const consoleHosts = [
   ...loopbackHosts,
@@ -174,7 +183,7 @@ const app = createApp({
       publicOrigin: new URL(configuration.PUBLIC_URL).origin,
       folder: join(packageRoot, "dist/console"),
       streams: Math.min(500, Math.floor(configuration.API_MAX_CONNECTIONS / 8)),
-      temporalUrl: configuration.CONSOLE_TEMPORAL_URL ?? null,
+      temporalUrl: workflowsUrl(),
       environment: {
         name: configuration.CONSOLE_ENVIRONMENT ?? null,
         color: configuration.CONSOLE_COLOR,

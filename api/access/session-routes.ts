@@ -71,8 +71,9 @@ const session = z
     }),
     links: z.object({
       temporalUi: z.string().nullable().openapi({
-        description: "Temporal’s web interface; null if `CONSOLE_TEMPORAL_URL` is not set",
-        example: "http://127.0.0.1:8233",
+        description:
+          "Where Temporal’s web interface lists the workflows of this installation; null if `CONSOLE_TEMPORAL_URL` is not set",
+        example: "http://127.0.0.1:8233/namespaces/default/workflows",
       }),
       docs: z.string().openapi({ description: "The reference of the API", example: "/docs" }),
     }),

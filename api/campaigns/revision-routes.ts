@@ -24,6 +24,11 @@ const revision = z
       .datetime()
       .nullable()
       .openapi({ description: "When an edit replaced this revision; null for the current one" }),
+    by: z.string().nullable().openapi({
+      description:
+        "Who wrote this revision: `bootstrap`, or the id of an API key or an operator; null if the audit trail no longer has the edit",
+      example: "bootstrap",
+    }),
     sent: z.number().int().openapi({
       description: "Deliveries that were sent with this revision, among those still stored",
     }),
@@ -70,6 +75,7 @@ export function campaignRevisionRoutes({ prisma }: Services) {
       ...(below === null ? [{ ...row, until: null }] : []),
       ...superseded.map((old) => ({ ...old, until: old.replacedAt })),
     ];
+    const authors = await readAuthors(prisma, c.req.valid("param").id);
     const counts = await prisma.delivery.groupBy({
       by: ["revision", "status"],
       where: { campaignId: id, leg: "primary", status: { in: ["sent", "delivered", "unknown"] } },
@@ -89,6 +95,7 @@ export function campaignRevisionRoutes({ prisma }: Services) {
         attachments: attachmentsJson(attachmentIds),
         from: (revisions[index + 1]?.until ?? row.frozenAt)?.toISOString() ?? null,
         until: until?.toISOString() ?? null,
+        by: revision === 1 ? row.createdBy : (authors.get(revision) ?? null),
         sent: countDeliveries(revision, false),
         unknown: countDeliveries(revision, true),
       }),
@@ -98,4 +105,15 @@ export function campaignRevisionRoutes({ prisma }: Services) {
       200,
     );
   });
+}
+
+/** Reads from the audit trail who wrote which revision of a campaign. */
+async function readAuthors(
+  client: Pick<Prisma.TransactionClient, "$queryRaw">,
+  reference: string,
+): Promise<Map<number, string>> {
+  const edits = await client.$queryRaw<{ revision: number; actor: string }[]>`
+    SELECT (after ->> 'revision')::int AS revision, actor FROM audit_entries
+    WHERE resource = ${reference} AND action = 'campaign.edit' AND after ->> 'revision' IS NOT NULL`;
+  return new Map(edits.map(({ revision, actor }) => [revision, actor]));
 }

@@ -114,7 +114,7 @@ export interface ConsoleConfig extends ConsolePlace {
   folder: string;
   /** The streams of the console that may be open at once. */
   streams: number;
-  /** Where browsers find Temporal's web interface; null if it is not known. */
+  /** Where Temporal's web interface lists the workflows of this installation; null if it is not known. */
   temporalUrl: string | null;
   /** How the console shows which installation this is; the name is null if it has none. */
   environment: { name: string | null; color: string };

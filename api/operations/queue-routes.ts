@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { filteredReasons } from "../../domain/delivery/reasons.ts";
 import { priorities } from "../../domain/priority.ts";
-import { findNamed, queueParameter, typeParameter } from "../deliveries/filters.ts";
+import { findNamed, idOf, queueParameter, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";
 import { presetDimensions, queueDimensions, readWaiting, waitingAnswer } from "./queues.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -24,6 +24,7 @@ const waiting = defineRoute({
           example: ["queue", "reason"],
         }),
       queue: queueParameter.optional(),
+      campaign: idOf("campaign"),
       type: typeParameter.optional(),
       priority: oneOrMore(priorities).optional(),
       reason: oneOrMore(filteredReasons).optional().openapi({

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
-import { sourceRuns } from "../../ledger/conditions.ts";
+import { isStage, sourceRuns } from "../../ledger/conditions.ts";
 import { type Channel, channels } from "../../domain/channel.ts";
 import { priorities, type Priority } from "../../domain/priority.ts";
 import { type FilteredReason, type Reason, reasons } from "../../domain/delivery/reasons.ts";
@@ -12,9 +12,11 @@ export const presetDimensions = ["queue", "type", "priority", "reason"] as const
 export const queueDimensions = [...presetDimensions, "channel"] as const;
 type Dimension = (typeof queueDimensions)[number];
 
-/** Filters of waiting deliveries; the type is a UUID. */
+/** Filters of waiting deliveries; the campaign and the type are UUIDs. */
 export interface WaitingFilters {
   queue?: string | undefined;
+  /** Its snoozed deliveries are left out, as in lists of deliveries. */
+  campaign?: string | undefined;
   type?: string | undefined;
   priority?: Priority[] | undefined;
   reason?: FilteredReason[] | undefined;
@@ -116,11 +118,13 @@ const selectDimension = (dimension: Dimension) =>
 export async function readWaiting(
   pool: Pick<Pool, "query">,
   by: readonly Dimension[],
-  { queue, type, priority, reason }: WaitingFilters,
+  { queue, campaign, type, priority, reason }: WaitingFilters,
   limit: number,
 ): Promise<z.output<typeof waitingAnswer>> {
   const { bind, and, sql, values } = createWhereBuilder();
   if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
+  if (campaign !== undefined)
+    and(`d.campaign_id = ${bind(campaign)}::uuid AND ${isStage("d")}`);
   if (type !== undefined) and(`${typeId} = ${bind(type)}::uuid`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
   if (reason) and(reasonIn(bind(reason), reason));

@@ -202,6 +202,7 @@ describe("an edit of a campaign that runs", () => {
         attachments: [],
         from: expect.any(String),
         until: null,
+        by: "bootstrap",
         sent: people - old.length,
         unknown: 0,
       },
@@ -212,6 +213,7 @@ describe("an edit of a campaign that runs", () => {
         attachments: [],
         from: edited.frozenAt,
         until: body.items[0].from,
+        by: "bootstrap",
         sent: old.length,
         unknown: 0,
       },
@@ -340,6 +342,29 @@ describe("what a campaign said", () => {
     expect(whole.body).toEqual({ items: seen, nextCursor: null });
     const wrong = await api.send("GET", `/v1/campaigns/${id}/revisions?cursor=x`);
     expect(wrong.status).toBe(422);
+  });
+
+  it("names who wrote each revision, as long as the audit trail has the edit", async () => {
+    const { id } = await running();
+    const { id: author, secret } = await makeKey(api, { role: "sender" });
+    const etag = (await read(id)).headers.get("etag")!;
+    const headers = { "if-match": etag, authorization: `Bearer ${secret}` };
+    await api.send("PATCH", `/v1/campaigns/${id}`, { priority: "low" }, headers);
+    await edit(id, { data: { order: "2" } });
+    const again = (await read(id)).headers.get("etag")!;
+    await api.send(
+      "PATCH",
+      `/v1/campaigns/${id}`,
+      { data: { order: "3" } },
+      { ...headers, "if-match": again },
+    );
+    const authors = async () =>
+      (await api.send("GET", `/v1/campaigns/${id}/revisions`)).body.items.map(
+        ({ by }: { by: string | null }) => by,
+      );
+    expect(await authors()).toEqual([author, "bootstrap", "bootstrap"]);
+    await api.prisma.auditEntry.deleteMany({ where: { resource: id } });
+    expect(await authors()).toEqual([null, null, "bootstrap"]);
   });
 
   it("is one thing before it begins", async () => {

@@ -494,6 +494,18 @@ describe("GET /v1/queues", () => {
     expect(body).toMatchObject({ total: { waiting: 5, due: 2, sending: 1 }, more: 0 });
   });
 
+  it("counts what waits of one campaign", async () => {
+    const { id, campaign } = await campaignRow("running", before());
+    await campaignRow("running", before());
+    await row({ dueAt: before() });
+    expect(await queues(`?by=reason&campaign=${campaign}`)).toMatchObject({
+      items: [{ reason: null, waiting: 1, due: 1 }],
+      total: { waiting: 1, due: 1, sending: 0 },
+    });
+    await api.pool.query("UPDATE deliveries SET leg = 'snooze:1' WHERE id = $1", [id]);
+    expect(await queues(`?by=reason&campaign=${campaign}`)).toMatchObject({ items: [] });
+  });
+
   it("groups only by the requested dimensions", async () => {
     await row({ reason: "quiet_hours" });
     await row({ reason: "quiet_hours", recipient: bob, type: "habit.reminder" });
