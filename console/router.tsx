@@ -6,7 +6,7 @@ import {
   retainSearchParams,
 } from "@tanstack/react-router";
 import { readAuditSearch } from "./audit/search.ts";
-import { readCampaignSearch } from "./campaigns/search.ts";
+import { readCampaignPageSearch, readCampaignSearch } from "./campaigns/search.ts";
 import { readDeliverySearch } from "./deliveries/search.ts";
 import { readSettingsSearch } from "./settings/search.ts";
 import { readRuleSearch } from "./routing/search.ts";
@@ -74,6 +74,7 @@ const campaigns = createRoute({
 const campaign = createRoute({
   getParentRoute: () => root,
   path: "/campaigns/$id",
+  validateSearch: readCampaignPageSearch,
   component: lazyRouteComponent(() => import("./campaigns/campaign-screen.tsx"), "CampaignScreen"),
 });
 

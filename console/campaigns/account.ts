@@ -1,5 +1,14 @@
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
+import type { Progress } from "./queries.ts";
 
 /** How many deliveries have not ended. */
 export const openCounts = ({ pending, sending }: Record<DeliveryStatus, number>) =>
   pending + sending;
+
+/** How many seconds a running campaign still takes at its present rate; null if that is not known. */
+export function secondsLeft({ status, counts, messagesPerSecond }: Progress): number | null {
+  const open = openCounts(counts);
+  return status === "running" && messagesPerSecond > 0 && open > 0
+    ? open / messagesPerSecond
+    : null;
+}

@@ -2,35 +2,21 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Campaign } from "./queries.ts";
+import { includesRole, useSession } from "../api/session.ts";
 import { Button } from "../parts/button.tsx";
-import { Dialog } from "../parts/dialog.tsx";
-import { ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
-import { formatCount } from "../words/numbers.ts";
-import { applyVerb, type CampaignVerb, campaignVerbs, duplicate, verbsOf } from "./actions.ts";
+import { useShortcuts } from "../shell/shortcuts.ts";
+import { allows, type CampaignVerb, campaignVerbs, duplicate, verbsOf } from "./actions.ts";
+import { useCampaignVerb } from "./use-verb.ts";
+import { VerbDialog } from "./verb-dialog.tsx";
 
-const effects: Record<CampaignVerb, string> = {
-  start: "Its audience is frozen, and its messages are sent to everybody in it.",
-  pause: "No further message is handed over. Those that are being handed over are still sent.",
-  resume: "Its messages are handed over again, from where it was paused.",
-  cancel:
-    "Its waiting deliveries are cancelled for good. Messages that are being handed over are still sent. To stop it for a while, pause it.",
-};
-
-/** The buttons of a campaign. What cannot be undone, or reaches many, is confirmed. */
+/** The buttons of a campaign. What cannot be undone is confirmed. The key p pauses or resumes. */
 export function CampaignActions({ campaign }: { campaign: Campaign }) {
-  const [asked, ask] = useState<{ verb: CampaignVerb; key: string } | null>(null);
+  const [asked, ask] = useState<CampaignVerb | null>(null);
   const client = useQueryClient();
   const navigate = useNavigate();
-  const apply = useMutation({
-    mutationFn: ({ verb, key }: { verb: CampaignVerb; key: string }) =>
-      applyVerb(verb, campaign.id, key),
-    onSuccess: (_, { verb }) => {
-      ask(null);
-      showToast(`The campaign ${campaignVerbs[verb].past}.`, { icon: campaignVerbs[verb].icon });
-    },
-    onSettled: () => client.invalidateQueries(),
-  });
+  const { role } = useSession();
+  const apply = useCampaignVerb();
   const copy = useMutation({
     mutationFn: (key: string) => duplicate(campaign, key),
     onSuccess: (id) => {
@@ -40,6 +26,19 @@ export function CampaignActions({ campaign }: { campaign: Campaign }) {
     },
     onError: (error) => showToast(`It was not duplicated: ${error.message}`, { icon: "warning" }),
   });
+  const choose = (verb: CampaignVerb) => {
+    if (campaignVerbs[verb].inverse === null) ask(verb);
+    else if (!apply.isPending)
+      apply.mutate(
+        { verb, campaign, key: crypto.randomUUID() },
+        {
+          onError: (error) =>
+            showToast(`${campaignVerbs[verb].name} failed: ${error.message}`, { icon: "warning" }),
+        },
+      );
+  };
+  const switching = (["pause", "resume"] as const).find((verb) => allows(campaign.status, verb));
+  useShortcuts(switching && includesRole(role, "sender") ? { p: () => choose(switching) } : {});
   return (
     <>
       {verbsOf(campaign.status).map((verb) => (
@@ -47,10 +46,9 @@ export function CampaignActions({ campaign }: { campaign: Campaign }) {
           key={verb}
           icon={campaignVerbs[verb].icon}
           needs="sender"
-          onClick={() => {
-            apply.reset();
-            ask({ verb, key: crypto.randomUUID() });
-          }}
+          disabled={apply.isPending}
+          title={`${campaignVerbs[verb].effect}${verb === switching ? " (p)" : ""}`}
+          onClick={() => choose(verb)}
         >
           {campaignVerbs[verb].name}
         </Button>
@@ -59,37 +57,12 @@ export function CampaignActions({ campaign }: { campaign: Campaign }) {
         icon="duplicate"
         needs="sender"
         disabled={copy.isPending}
+        title="Make a draft with the same message and audience"
         onClick={() => copy.mutate(crypto.randomUUID())}
       >
         Duplicate
       </Button>
-      {asked && (
-        <Dialog
-          title={`${campaignVerbs[asked.verb].name}: ${campaign.name}`}
-          onClose={() => ask(null)}
-          footer={
-            <>
-              <Button onClick={() => ask(null)}>Leave it as it is</Button>
-              <Button
-                kind={asked.verb === "cancel" ? "danger" : "primary"}
-                needs="sender"
-                disabled={apply.isPending}
-                onClick={() => apply.mutate(asked)}
-              >
-                {apply.isPending
-                  ? "Waiting for the workers…"
-                  : `${campaignVerbs[asked.verb].name} the campaign`}
-              </Button>
-            </>
-          }
-        >
-          <p>{effects[asked.verb]}</p>
-          {campaign.audienceCount !== null && (
-            <p>Its audience has {formatCount(campaign.audienceCount)} recipients.</p>
-          )}
-          {apply.error && <ProblemBanner error={apply.error} />}
-        </Dialog>
-      )}
+      {asked && <VerbDialog verb={asked} campaign={campaign} onClose={() => ask(null)} />}
     </>
   );
 }

@@ -1,21 +1,19 @@
 import { Link } from "@tanstack/react-router";
-import type { AnswerOf } from "tidings/client";
-import type { api } from "../api/client.ts";
 import { StackedBar, listCounts } from "../parts/stacked-bar.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
 import table from "../parts/table.module.css";
 import { Icon } from "../parts/icon.tsx";
-import { formatCount, formatShare } from "../words/numbers.ts";
+import { formatCount, formatNoun, formatShare } from "../words/numbers.ts";
 import { formatDuration } from "../words/instants.ts";
 import { statusMeanings } from "../words/statuses.ts";
-import { openCounts } from "./account.ts";
+import { openCounts, secondsLeft } from "./account.ts";
+import type { Progress } from "./queries.ts";
 import styles from "./progress-account.module.css";
-
-type Progress = AnswerOf<(typeof api.v1.campaigns)[":id"]["progress"]["$get"]>;
 
 /** The progress of a campaign: how many deliveries have each status, which adds up to the audience. Each count is a link to its rows. */
 export function ProgressAccount({ id, progress }: { id: string; progress: Progress }) {
-  const { audience, counts, messagesPerSecond, status } = progress;
+  const { audience, counts, messagesPerSecond, stages } = progress;
+  const left = secondsLeft(progress);
   const parts = listCounts(counts);
   const total = parts.reduce((sum, [, count]) => sum + count, 0);
   const open = openCounts(counts);
@@ -33,10 +31,7 @@ export function ProgressAccount({ id, progress }: { id: string; progress: Progre
         <span>{total > 0 && `${formatShare((total - open) / total)} have ended`}</span>
         <span className="muted">
           {formatCount(messagesPerSecond)} per second
-          {status === "running" &&
-            messagesPerSecond > 0 &&
-            open > 0 &&
-            `, about ${formatDuration(open / messagesPerSecond)} left`}
+          {left !== null && `, about ${formatDuration(left)} left`}
         </span>
       </p>
       <table className={table.table}>
@@ -69,8 +64,30 @@ export function ProgressAccount({ id, progress }: { id: string; progress: Progre
         <Icon name={total === audience ? "check" : "warning"} />
         {total === audience
           ? `The statuses add up to the audience of ${formatCount(audience)}.`
-          : `The statuses add up to ${formatCount(total)}, and the audience is ${formatCount(audience)}: ended deliveries are removed when their retention ends.`}
+          : `The statuses add up to ${formatCount(total)}, and the audience is ${formatCount(audience)}. Reconcile below.`}{" "}
+        <Link to="/deliveries" search={{ source: id }}>
+          See all of them
+        </Link>
       </p>
+      {stages.map(({ stage, after, counts: later }) => (
+        <div key={`${stage} ${after?.minutes} ${after?.unless}`} className={styles.stage}>
+          <p>
+            <strong>Stage {stage + 1}</strong>
+            <span className="muted">
+              {after === null
+                ? ", with the first one"
+                : `, ${formatNoun(after.minutes, "minute")} later unless ${after.unless}`}
+              : {describeCounts(later)}
+            </span>
+          </p>
+          <StackedBar counts={later} label={`Stage ${stage + 1}`} />
+        </div>
+      ))}
     </div>
   );
 }
+
+const describeCounts = (counts: Progress["counts"]) =>
+  listCounts(counts)
+    .map(([status, count]) => `${formatCount(count)} ${status}`)
+    .join(", ");

@@ -1,117 +1,107 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
 import { type Campaign, campaignsQuery } from "./queries.ts";
-import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { useSelection } from "../deliveries/selection.ts";
 import { Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
-import { Empty, Failed, FilteredToNothing, Loading } from "../parts/states.tsx";
-import table from "../parts/table.module.css";
-import { formatCount } from "../words/numbers.ts";
-import { capitalise } from "../words/statuses.ts";
-import { campaignStatuses } from "./search.ts";
-import { CampaignChip } from "./status.tsx";
-import styles from "./screen.module.css";
+import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
+import type { CampaignVerb } from "./actions.ts";
+import { BulkDialog } from "./bulk-dialog.tsx";
+import { CampaignFilterBar } from "./campaign-filters.tsx";
+import { CampaignTable } from "./campaign-table.tsx";
+import { CampaignSelectionBar } from "./campaign-selection-bar.tsx";
+import { toCampaignQuery } from "./search.ts";
 
 /** The campaigns, the newest first. */
 export function CampaignsScreen() {
-  const search = useSearch({ from: "/campaigns" });
+  const { tz, status, q, type, template, cursor } = useSearch({ from: "/campaigns" });
   const navigate = useNavigate({ from: "/campaigns" });
-  const { data, error, refetch } = useQuery({
-    ...campaignsQuery({
-      limit: "50",
-      ...(search.status && { status: search.status.join(",") }),
-      ...(search.cursor !== undefined && { cursor: search.cursor }),
-    }),
+  const filters = { status, q, type, template };
+  const { data, error, refetch, isPlaceholderData } = useQuery({
+    ...campaignsQuery({ limit: "50", ...toCampaignQuery({ ...filters, cursor }) }),
     placeholderData: keepPreviousData,
   });
-  const chosen = search.status ?? [];
+  const isFiltered = Object.values(filters).some((value) => value !== undefined);
+  const retry = () => void refetch();
   return (
     <Page title="Campaigns" documentTitle="Campaigns">
-      <div className={styles.filters} role="group" aria-label="Status">
-        <Link to="/campaigns" search={{}} aria-pressed={chosen.length === 0} role="button">
-          All
-        </Link>
-        {campaignStatuses.map((status) => (
-          <Link
-            key={status}
-            to="/campaigns"
-            search={{ status: [status] }}
-            role="button"
-            aria-pressed={chosen.includes(status)}
-          >
-            {capitalise(status)}
-          </Link>
-        ))}
-      </div>
+      <CampaignFilterBar
+        filters={filters}
+        onChange={(changed, isTyping) =>
+          void navigate({ search: { tz, ...changed }, replace: isTyping && isFiltered })
+        }
+      />
       <Panel isFlush>
         {data ? (
-          data.items.length > 0 ? (
-            <CampaignTable campaigns={data.items} />
-          ) : chosen.length > 0 ? (
-            <FilteredToNothing what="campaigns" onClear={() => void navigate({ search: {} })} />
-          ) : (
-            <Empty icon="campaigns" title="No campaigns yet">
-              A campaign sends one message to an audience. Create one with POST /v1/campaigns.
-            </Empty>
-          )
+          <>
+            {error && <ProblemBanner error={error} retry={retry} />}
+            {data.items.length > 0 ? (
+              <CampaignList campaigns={data.items} isStale={isPlaceholderData} />
+            ) : isFiltered ? (
+              <FilteredToNothing
+                what="campaigns"
+                onClear={() => void navigate({ search: { tz } })}
+              />
+            ) : (
+              <Empty icon="campaigns" title="No campaigns yet">
+                A campaign sends one message to an audience. Create one with POST /v1/campaigns.
+              </Empty>
+            )}
+            {(data.nextCursor !== null || cursor !== undefined) && (
+              <Pages
+                shown={data.items.length}
+                isFirst={cursor === undefined}
+                nextCursor={data.nextCursor}
+                onTurn={(next) =>
+                  void navigate({ search: (before) => ({ ...before, cursor: next }) })
+                }
+              />
+            )}
+          </>
         ) : error ? (
-          <Failed what="the campaigns" error={error} retry={() => void refetch()} />
+          <Failed what="the campaigns" error={error} retry={retry} />
         ) : (
           <Loading what="the campaigns" rows={8} />
-        )}
-        {data && (data.nextCursor !== null || search.cursor !== undefined) && (
-          <Pages
-            shown={data.items.length}
-            isFirst={search.cursor === undefined}
-            nextCursor={data.nextCursor}
-            onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
-          />
         )}
       </Panel>
     </Page>
   );
 }
 
-function CampaignTable({ campaigns }: { campaigns: readonly Campaign[] }) {
-  const zone = useZone();
+/** One page of campaigns, with a selection. */
+function CampaignList({
+  campaigns,
+  isStale,
+}: {
+  campaigns: readonly Campaign[];
+  isStale: boolean;
+}) {
+  const selection = useSelection(campaigns.map(({ id }) => id));
+  const [asked, ask] = useState<CampaignVerb | null>(null);
+  // A campaign may have left the list since it was selected.
+  const selected = campaigns.filter(({ id }) => selection.ids.has(id));
   return (
-    <table className={table.table}>
-      <thead>
-        <tr>
-          <th>Name</th>
-          <th>Status</th>
-          <th className={`${table.number} ${table.wide}`}>Audience</th>
-          <th className={table.wide}>Template</th>
-          <th className={table.wide}>Type</th>
-          <th className={table.wide}>Starts or started ({zone})</th>
-        </tr>
-      </thead>
-      <tbody>
-        {campaigns.map(({ id, name, status, audienceCount, template, type, startAt }) => (
-          <tr key={id}>
-            <td>
-              <Link to="/campaigns/$id" params={{ id }} className={table.name}>
-                {name}
-              </Link>
-            </td>
-            <td>
-              <CampaignChip status={status} />
-            </td>
-            <td className={`${table.number} ${table.wide}`}>
-              {audienceCount === null ? (
-                <span className="muted">not frozen</span>
-              ) : (
-                formatCount(audienceCount)
-              )}
-            </td>
-            <td className={table.wide}>
-              {template.key} <span className="muted">v{template.version}</span>
-            </td>
-            <td className={table.wide}>{type ?? <span className="muted">none</span>}</td>
-            <td className={table.wide}>{startAt !== null && <ShortInstant at={startAt} />}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <>
+      {selected.length > 0 && (
+        <CampaignSelectionBar
+          count={selected.length}
+          onClear={selection.clear}
+          onVerb={(verb) => ask(verb)}
+        />
+      )}
+      <CampaignTable campaigns={campaigns} selection={selection} isStale={isStale} />
+      {asked && (
+        <BulkDialog
+          verb={asked}
+          ids={selected.map(({ id }) => id)}
+          onClose={() => ask(null)}
+          onDone={() => {
+            ask(null);
+            selection.clear();
+          }}
+        />
+      )}
+    </>
   );
 }

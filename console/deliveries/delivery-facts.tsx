@@ -6,7 +6,11 @@ import { Facts } from "../parts/page.tsx";
 import { wordsOfReason } from "../words/reasons.ts";
 import { channelWords, priorityWords } from "../words/statuses.ts";
 import { CopyButton } from "../parts/states.tsx";
+import { TemporalLink } from "../parts/temporal-link.tsx";
 import styles from "./delivery-facts.module.css";
+
+/** The queue of digests that are not due yet. No workflow drains it. */
+const undrained = "digest/waiting";
 
 /** What the ledger has about a delivery. */
 export function DeliveryFacts({ delivery }: { delivery: DeliveryDetails }) {
@@ -65,9 +69,12 @@ export function DeliveryFacts({ delivery }: { delivery: DeliveryDetails }) {
         ["Priority", priorityWords[delivery.priority]],
         [
           "Queue",
-          <Link key="queue" to="/deliveries" search={{ queue, status: ["pending"] }}>
-            {queue}
-          </Link>,
+          <span key="queue" className={styles.queue}>
+            <Link to="/deliveries" search={{ queue, status: ["pending"] }}>
+              {queue}
+            </Link>
+            {queue !== undrained && <TemporalLink runs={{ queue }}>in Temporal</TemporalLink>}
+          </span>,
         ],
         [
           "Group",

@@ -137,12 +137,10 @@ describe("a campaign", () => {
     const page = await world.open(`campaigns/${running}`);
     await page.getByText("The statuses add up to the audience of 8.").waitFor();
     await page.getByRole("button", { name: "Pause" }).click();
-    await page.getByRole("button", { name: "Pause the campaign" }).click();
-    await page.getByText("The campaign is paused.").waitFor();
+    await page.getByText("The campaign “A running one” is paused.").waitFor();
     const { body } = await world.api.send("GET", `/v1/campaigns/${running}`);
     expect(body.status).toBe("paused");
     await page.getByRole("button", { name: "Resume" }).click();
-    await page.getByRole("button", { name: "Resume the campaign" }).click();
     await page.getByRole("button", { name: "Pause" }).waitFor();
     await page.getByRole("row", { name: "Failed" }).getByRole("link").click();
     await until(() => page.locator("tbody tr").count(), patience).toBe(1);

@@ -103,7 +103,7 @@ export function useConsole(
           publicOrigin: "https://tidings.example.org",
           folder: join(packageRoot, "dist/console"),
           streams: 20,
-          temporalUrl: null,
+          temporalUrl: "http://127.0.0.1:8233/namespaces/test/workflows",
           environment: { name: "Test", color: "violet" },
         },
       },

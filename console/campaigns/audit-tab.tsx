@@ -1,0 +1,76 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { campaignAuditQuery } from "./queries.ts";
+import { includesRole, useSession } from "../api/session.ts";
+import { Instant } from "../parts/instant.tsx";
+import { Panel } from "../parts/page.tsx";
+import { Pages } from "../parts/pages.tsx";
+import { ShortId } from "../parts/short-id.tsx";
+import { Empty, Failed, Loading } from "../parts/states.tsx";
+import { toWords } from "../words/statuses.ts";
+import { ChangeList } from "./change-list.tsx";
+import { listChanges } from "./changes.ts";
+import styles from "./audit-tab.module.css";
+
+/** Who has changed a campaign, when, and what. Only admins may read it. */
+export function AuditTab({ id }: { id: string }) {
+  const { role } = useSession();
+  const { cursor } = useSearch({ from: "/campaigns/$id" });
+  const navigate = useNavigate({ from: "/campaigns/$id" });
+  const isAdmin = includesRole(role, "admin");
+  const { data, error, refetch } = useQuery({
+    ...campaignAuditQuery(id, cursor),
+    enabled: isAdmin,
+    placeholderData: keepPreviousData,
+  });
+  if (!isAdmin)
+    return (
+      <Panel>
+        <Empty icon="shield" title="The audit trail needs the role admin">
+          You have the role {role}. Ask an administrator who has changed this campaign.
+        </Empty>
+      </Panel>
+    );
+  return (
+    <Panel title="Changes of this campaign" isFlush>
+      {data ? (
+        <>
+          {data.items.length === 0 && (
+            <Empty title="No changes">
+              The audit trail has no entry of this campaign. Entries are removed when their
+              retention ends.
+            </Empty>
+          )}
+          <ol className={styles.entries}>
+            {data.items.map(({ id: entry, actor, action, before, after, createdAt }) => (
+              <li key={entry}>
+                <p className={styles.line}>
+                  <strong>{toWords(action.replace(/^campaign\./, ""))}</strong>
+                  <span>
+                    by <ShortId id={actor} />
+                  </span>
+                  <Instant at={createdAt} />
+                </p>
+                <ChangeList changes={listChanges(before ?? undefined, after ?? undefined)} />
+              </li>
+            ))}
+          </ol>
+          {(data.nextCursor !== null || cursor !== undefined) && (
+            <Pages
+              shown={data.items.length}
+              isFirst={cursor === undefined}
+              nextCursor={data.nextCursor}
+              onTurn={(next) =>
+                void navigate({ search: (search) => ({ ...search, cursor: next }) })
+              }
+            />
+          )}
+        </>
+      ) : error ? (
+        <Failed what="the audit trail" error={error} retry={() => void refetch()} />
+      ) : (
+        <Loading what="the audit trail" />
+      )}
+    </Panel>
+  );
+}

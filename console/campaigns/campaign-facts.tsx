@@ -1,0 +1,58 @@
+import type { Campaign } from "./queries.ts";
+import { Instant } from "../parts/instant.tsx";
+import { Facts, Panel } from "../parts/page.tsx";
+import { CopyButton } from "../parts/states.tsx";
+import { TemporalLink } from "../parts/temporal-link.tsx";
+import { priorityWords } from "../words/statuses.ts";
+import { describeAudience } from "./audience-words.ts";
+import styles from "./campaign-facts.module.css";
+
+/** What a campaign sends, to whom, when and how. */
+export function CampaignFacts({ campaign }: { campaign: Campaign }) {
+  const { id, template, revision, guarantee, data, startAt, frozenAt, finishedAt } = campaign;
+  return (
+    <Panel
+      title="Facts"
+      aside={<TemporalLink runs={{ campaign: id }}>Workflows in Temporal</TemporalLink>}
+    >
+      <Facts
+        items={[
+          [
+            "Campaign",
+            <span key="id" className={styles.id}>
+              <span className="mono">{id}</span>
+              <CopyButton text={id} label="Copy the id of the campaign" />
+            </span>,
+          ],
+          ["Audience", describeAudience(campaign.audience)],
+          ["Template", `${template.key}, version ${template.version}`],
+          ["Message", revision > 1 ? `revision ${revision}` : null],
+          [
+            "Data",
+            Object.keys(data).length === 0 ? null : (
+              <code key="data">{JSON.stringify(data, null, 1)}</code>
+            ),
+          ],
+          ["Type", campaign.type ?? "none"],
+          ["Priority", priorityWords[campaign.priority]],
+          [
+            "Guarantee",
+            guarantee === "at_most_once"
+              ? "At most once: a message is rather lost than sent twice"
+              : "At least once: a message is rather sent twice than lost",
+          ],
+          [
+            "Created by",
+            <span key="by" className="mono">
+              {campaign.createdBy}
+            </span>,
+          ],
+          ["Created", <Instant key="created" at={campaign.createdAt} />],
+          ["Starts", startAt && <Instant key="start" at={startAt} />],
+          ["Frozen", frozenAt && <Instant key="frozen" at={frozenAt} />],
+          ["Finished", finishedAt && <Instant key="end" at={finishedAt} />],
+        ]}
+      />
+    </Panel>
+  );
+}

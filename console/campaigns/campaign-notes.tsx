@@ -1,0 +1,102 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { Icon } from "../parts/icon.tsx";
+import { Instant } from "../parts/instant.tsx";
+import { formatNoun } from "../words/numbers.ts";
+import { type Campaign, progressQuery } from "./queries.ts";
+import styles from "./campaign-notes.module.css";
+
+/** What an operator has to know about a campaign before anything else, and what to do about it. */
+export function CampaignNotes({ campaign }: { campaign: Campaign }) {
+  const { id, pauseDetail, recalledAt, corrects } = campaign;
+  return (
+    <>
+      {pauseDetail !== null && (
+        <Note>
+          <p>
+            <strong>Tidings paused it</strong>, because a provider refused many of its messages in a
+            row. Its last answer was:
+          </p>
+          <blockquote>{pauseDetail}</blockquote>
+          <p>
+            If the answer is about the message or the sender, edit the campaign. If it is about the
+            provider, wait or correct its configuration. Then resume: nobody gets the message twice.
+            The refused ones are among the <Failures id={id} />, which can be retried.
+          </p>
+        </Note>
+      )}
+      {recalledAt !== null && (
+        <Note>
+          <p>
+            <strong>It was recalled</strong> at <Instant at={recalledAt} />.{" "}
+            <Link to="/campaigns/$id" params={{ id }} search={{ tab: "recall" }}>
+              See who received it
+            </Link>
+            , and send them a correction.
+          </p>
+        </Note>
+      )}
+      {corrects !== null && (
+        <Note>
+          <p>
+            <strong>It is a correction</strong> of{" "}
+            <Link to="/campaigns/$id" params={{ id: corrects }}>
+              another campaign
+            </Link>
+            .
+          </p>
+        </Note>
+      )}
+      {campaign.status === "completed" && <Shortfall campaign={campaign} />}
+    </>
+  );
+}
+
+function Note({ children }: { children: ReactNode }) {
+  return (
+    <div className={styles.note} role="note">
+      <Icon name="warning" />
+      <div>{children}</div>
+    </div>
+  );
+}
+
+const Failures = ({ id }: { id: string }) => (
+  <Link to="/deliveries" search={{ source: id, status: ["failed"] }}>
+    failed deliveries
+  </Link>
+);
+
+/** What a completed campaign has not achieved. */
+function Shortfall({ campaign: { id } }: { campaign: Campaign }) {
+  const { data } = useQuery(progressQuery(id));
+  if (!data || data.counts.failed + data.counts.unknown === 0) return null;
+  const { failed, unknown } = data.counts;
+  return (
+    <Note>
+      {failed > 0 && (
+        <p>
+          <strong>{formatNoun(failed, "delivery has", "deliveries have")} failed.</strong> The{" "}
+          <Failures id={id} /> name the answer of the provider. Retry those whose cause is gone, or{" "}
+          <Link to="/campaigns/$id" params={{ id }} search={{ tab: "recall" }}>
+            send another message to those that it missed
+          </Link>
+          .
+        </p>
+      )}
+      {unknown > 0 && (
+        <p>
+          <strong>
+            {formatNoun(unknown, "delivery has", "deliveries have")} an unknown outcome.
+          </strong>{" "}
+          The provider did not answer in time, so{" "}
+          <Link to="/deliveries" search={{ source: id, status: ["unknown"] }}>
+            these messages
+          </Link>{" "}
+          may have arrived. A retry may send them twice.
+        </p>
+      )}
+    </Note>
+  );
+}

@@ -1,0 +1,218 @@
+// On narrow screens the table is laid out as cards, and a table that is no table for the layout keeps its roles only if they are named.
+// oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { includesRole, useSession } from "../api/session.ts";
+import type { Selection } from "../deliveries/selection.ts";
+import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { useNow } from "../parts/now.ts";
+import { useRowKeys } from "../parts/row-keys.ts";
+import { ShortId } from "../parts/short-id.tsx";
+import { StackedBar } from "../parts/stacked-bar.tsx";
+import { showToast } from "../parts/toast.tsx";
+import { useShortcuts } from "../shell/shortcuts.ts";
+import { formatShort } from "../words/instants.ts";
+import { formatCount, formatShare } from "../words/numbers.ts";
+import { openCounts, secondsLeft } from "./account.ts";
+import { allows, campaignVerbs } from "./actions.ts";
+import { type Campaign, progressOf } from "./queries.ts";
+import { CampaignChip } from "./status.tsx";
+import { useCampaignVerb } from "./use-verb.ts";
+import styles from "./campaign-table.module.css";
+
+interface CampaignTableProps {
+  campaigns: readonly Campaign[];
+  selection: Selection;
+  /** Whether the rows are those of the previous filters, while the new ones are read. */
+  isStale: boolean;
+}
+
+/** The rows of the campaigns. The keys j, k, Enter, o, x and p work on the row that has, or last had, the focus. */
+export function CampaignTable({ campaigns, selection, isStale }: CampaignTableProps) {
+  const navigate = useNavigate();
+  const zone = useZone();
+  const { role } = useSession();
+  const apply = useCampaignVerb();
+  const open = (id: string) => void navigate({ to: "/campaigns/$id", params: { id } });
+  const pauseOrResume = (id: string) => {
+    const campaign = campaigns.find((each) => each.id === id);
+    const verb =
+      campaign && (["pause", "resume"] as const).find((each) => allows(campaign.status, each));
+    if (!verb || apply.isPending) return;
+    apply.mutate(
+      { verb, campaign, key: crypto.randomUUID() },
+      {
+        onError: (error) =>
+          showToast(`${campaignVerbs[verb].name} failed: ${error.message}`, { icon: "warning" }),
+      },
+    );
+  };
+  const { propsOf } = useRowKeys({
+    ids: campaigns.map(({ id }) => id),
+    keys: {
+      o: open,
+      x: selection.toggle,
+      ...(includesRole(role, "sender") && { p: pauseOrResume }),
+    },
+  });
+  useShortcuts({
+    "mod+a": selection.selectAll,
+    ...(selection.ids.size > 0 && { Escape: selection.clear }),
+  });
+  const isAllSelected = campaigns.every(({ id }) => selection.ids.has(id));
+  return (
+    <div className={styles.window}>
+      <table className={styles.table} role="table" aria-label="Campaigns" aria-busy={isStale}>
+        <thead role="rowgroup">
+          <tr role="row">
+            <th role="columnheader" className={styles.check}>
+              <input
+                type="checkbox"
+                aria-label="Select all on this page"
+                checked={isAllSelected}
+                onChange={() => (isAllSelected ? selection.clear() : selection.selectAll())}
+              />
+            </th>
+            <th role="columnheader">Name</th>
+            <th role="columnheader">Status</th>
+            <th role="columnheader">Progress</th>
+            <th role="columnheader" className={styles.audience}>
+              Audience
+            </th>
+            <th role="columnheader" className={styles.template}>
+              Template and type
+            </th>
+            <th role="columnheader" className={styles.by}>
+              By
+            </th>
+            <th role="columnheader" className={styles.when}>
+              Start <span className={styles.zone}>{zone}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          {campaigns.map((campaign) => (
+            <Row
+              key={campaign.id}
+              campaign={campaign}
+              isSelected={selection.ids.has(campaign.id)}
+              rowProps={propsOf(campaign.id)}
+              onSelect={(isRange) =>
+                isRange ? selection.extend(campaign.id) : selection.toggle(campaign.id)
+              }
+              onOpen={() => open(campaign.id)}
+            />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+interface RowProps {
+  campaign: Campaign;
+  isSelected: boolean;
+  /** What makes it a row among which keys move. */
+  rowProps: ReturnType<ReturnType<typeof useRowKeys>["propsOf"]>;
+  onSelect: (isRange: boolean) => void;
+  onOpen: () => void;
+}
+
+function Row({ campaign, isSelected, rowProps, onSelect, onOpen }: RowProps) {
+  const { id, name, status, audienceCount, template, type, createdBy, startAt } = campaign;
+  return (
+    <tr
+      role="row"
+      {...rowProps}
+      className={styles.row}
+      aria-selected={isSelected}
+      onKeyDown={(event) => {
+        if (event.target !== event.currentTarget) return;
+        if (event.key === "Enter") onOpen();
+        else if (event.key === "X" && event.shiftKey) onSelect(true);
+        else return;
+        event.preventDefault();
+      }}
+    >
+      <td role="cell" className={styles.check}>
+        <input
+          type="checkbox"
+          tabIndex={-1}
+          aria-label={`Select ${name}`}
+          checked={isSelected}
+          onChange={({ nativeEvent }) => onSelect((nativeEvent as MouseEvent).shiftKey)}
+        />
+      </td>
+      <td role="cell" className={styles.name}>
+        <Link to="/campaigns/$id" params={{ id }} tabIndex={-1} title={name}>
+          {name}
+        </Link>
+      </td>
+      <td role="cell" className={styles.status}>
+        <CampaignChip status={status} />
+      </td>
+      <td role="cell" className={styles.progress}>
+        <ProgressCell campaign={campaign} />
+      </td>
+      <td role="cell" className={styles.audience}>
+        {audienceCount === null ? (
+          <span className="muted">not frozen</span>
+        ) : (
+          <Link to="/deliveries" search={{ source: id }} tabIndex={-1}>
+            {formatCount(audienceCount)}
+          </Link>
+        )}
+      </td>
+      <td role="cell" className={styles.template}>
+        {template.key} <span className="muted">v{template.version}</span>
+        {type !== null && <span className="muted"> · {type}</span>}
+      </td>
+      <td role="cell" className={styles.by}>
+        <ShortId id={createdBy} />
+      </td>
+      <td role="cell" className={styles.when}>
+        {startAt === null ? <span className="muted">–</span> : <ShortInstant at={startAt} />}
+      </td>
+    </tr>
+  );
+}
+
+/** The bar of a campaign that has begun, and when it ends. For others, what there is to say instead. */
+function ProgressCell({ campaign }: { campaign: Campaign }) {
+  const { name, status, frozenAt, finishedAt } = campaign;
+  const zone = useZone();
+  const now = useNow();
+  const { data } = useQuery(progressOf(campaign));
+  if (finishedAt !== null)
+    return (
+      <span className="muted">
+        ended <ShortInstant at={finishedAt} />
+      </span>
+    );
+  if (!data || frozenAt === null)
+    return (
+      <span className="muted">
+        {status === "draft"
+          ? "not started"
+          : status === "cancelled"
+            ? "is being stopped"
+            : frozenAt === null
+              ? "waits for its start"
+              : "…"}
+      </span>
+    );
+  const total = Object.values(data.counts).reduce((sum, count) => sum + count, 0);
+  const left = secondsLeft(data);
+  return (
+    <div className={styles.bar}>
+      <StackedBar counts={data.counts} label={name} />
+      <span className={styles.rate}>
+        <span>{total > 0 && formatShare((total - openCounts(data.counts)) / total)}</span>
+        <span className="muted">
+          {left !== null &&
+            `${formatCount(data.messagesPerSecond)}/s, until ≈ ${formatShort(new Date(now.getTime() + left * 1_000).toISOString(), zone, now)}`}
+        </span>
+      </span>
+    </div>
+  );
+}
