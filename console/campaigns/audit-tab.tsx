@@ -12,6 +12,13 @@ import { ChangeList } from "./change-list.tsx";
 import { listChanges } from "./changes.ts";
 import styles from "./audit-tab.module.css";
 
+/** What the line of an entry, or the page, says already. */
+const shownElsewhere: ReadonlySet<string> = new Set(["id", "createdAt", "createdBy", "updatedAt"]);
+
+/** Whether a new resource has no value there. */
+const isNone = (values: readonly unknown[]) =>
+  values.every((value) => value === null || value === undefined || String(value) === "");
+
 /** Who has changed a campaign, when, and what. Only admins may read it. */
 export function AuditTab({ id }: { id: string }) {
   const { role } = useSession();
@@ -51,7 +58,11 @@ export function AuditTab({ id }: { id: string }) {
                   </span>
                   <Instant at={createdAt} />
                 </p>
-                <ChangeList changes={listChanges(before ?? undefined, after ?? undefined)} />
+                <ChangeList
+                  changes={listChanges(before ?? undefined, after ?? undefined).filter(
+                    ({ path, from, to }) => !shownElsewhere.has(path) && !isNone([from, to]),
+                  )}
+                />
               </li>
             ))}
           </ol>

@@ -122,6 +122,7 @@ export function BulkDialog({ verb, ids, onClose, onDone }: BulkDialogProps) {
             {verb === "cancel" &&
               ` They have ${formatNoun(data.open, "open delivery", "open deliveries")}.`}
           </p>
+          {data.others.length > 0 && <p className="muted">These stay as they are:</p>}
           {data.others.length > 0 && (
             <ul className={styles.others} aria-label="Campaigns that stay as they are">
               {data.others.map(({ id, name: other, status }) => (

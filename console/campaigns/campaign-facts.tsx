@@ -38,8 +38,8 @@ export function CampaignFacts({ campaign }: { campaign: Campaign }) {
           [
             "Guarantee",
             guarantee === "at_most_once"
-              ? "At most once: a message is rather lost than sent twice"
-              : "At least once: a message is rather sent twice than lost",
+              ? "At most once: in doubt, a message is not sent again"
+              : "At least once: in doubt, a message is sent again",
           ],
           [
             "Created by",

@@ -7,8 +7,14 @@ import { formatNoun } from "../words/numbers.ts";
 import { type Campaign, progressQuery } from "./queries.ts";
 import styles from "./campaign-notes.module.css";
 
+interface CampaignNotesProps {
+  campaign: Campaign;
+  /** Whether the recall is shown, which says itself what these notes lead to. */
+  isAtRecall: boolean;
+}
+
 /** What an operator has to know about a campaign before anything else, and what to do about it. */
-export function CampaignNotes({ campaign }: { campaign: Campaign }) {
+export function CampaignNotes({ campaign, isAtRecall }: CampaignNotesProps) {
   const { id, pauseDetail, recalledAt, corrects } = campaign;
   return (
     <>
@@ -26,7 +32,7 @@ export function CampaignNotes({ campaign }: { campaign: Campaign }) {
           </p>
         </Note>
       )}
-      {recalledAt !== null && (
+      {recalledAt !== null && !isAtRecall && (
         <Note>
           <p>
             <strong>It was recalled</strong> at <Instant at={recalledAt} />.{" "}
@@ -48,7 +54,7 @@ export function CampaignNotes({ campaign }: { campaign: Campaign }) {
           </p>
         </Note>
       )}
-      {campaign.status === "completed" && <Shortfall campaign={campaign} />}
+      {campaign.status === "completed" && !isAtRecall && <Shortfall campaign={campaign} />}
     </>
   );
 }

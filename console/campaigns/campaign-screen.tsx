@@ -52,7 +52,7 @@ export function CampaignScreen() {
       />
       {campaign ? (
         <>
-          <CampaignNotes campaign={campaign} />
+          <CampaignNotes campaign={campaign} isAtRecall={tab === "recall"} />
           <Tab campaign={campaign} tab={tab} />
         </>
       ) : (

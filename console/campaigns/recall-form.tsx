@@ -74,9 +74,13 @@ export const Line = ({
   children: ReactNode;
 }) => (
   <li>
-    <Link className="figures" to="/deliveries" search={{ source: id, status }}>
-      {formatCount(count)}
-    </Link>
+    {count === 0 ? (
+      <span className="muted">0</span>
+    ) : (
+      <Link className="figures" to="/deliveries" search={{ source: id, status }}>
+        {formatCount(count)}
+      </Link>
+    )}
     <span>{children}</span>
   </li>
 );

@@ -38,7 +38,7 @@ export function RecallTab({ campaign }: { campaign: Campaign }) {
         )}
       </Panel>
       <Panel title="Correction">
-        {recall.data?.final || (finishedAt !== null && missed > 0) ? (
+        {recall.data?.final || (recalledAt === null && finishedAt !== null && missed > 0) ? (
           <CorrectionForm campaign={campaign} recall={recall.data ?? null} missed={missed} />
         ) : (
           <p className="muted">

@@ -4,15 +4,17 @@ import { Fragment } from "react";
 import { reconciliationQuery } from "./queries.ts";
 import { Button } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
-import { Instant } from "../parts/instant.tsx";
+import { useZone } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { ProblemBanner } from "../parts/states.tsx";
 import { listCounts } from "../parts/stacked-bar.tsx";
+import { formatFull } from "../words/instants.ts";
 import { formatCount, formatNoun } from "../words/numbers.ts";
 import styles from "./reconciliation.module.css";
 
 /** Proves on request that a campaign adds up: everybody in the audience has one delivery, in one status. */
 export function Reconciliation({ id }: { id: string }) {
+  const zone = useZone();
   const { data, error, isFetching, refetch } = useQuery(reconciliationQuery(id));
   return (
     <Panel
@@ -49,9 +51,7 @@ export function Reconciliation({ id }: { id: string }) {
             {data.duplicates > 0 &&
               `There are ${formatNoun(data.duplicates, "delivery", "deliveries")} more than one for each recipient.`}
           </p>
-          <p className="muted">
-            Counted in one snapshot at <Instant at={data.at} />.
-          </p>
+          <p className="muted">Counted in one snapshot at {formatFull(data.at, zone)}.</p>
         </div>
       ) : (
         <p className="muted">

@@ -6,11 +6,9 @@ import { findSeriousFaults, useConsole } from "../support/console-pages.ts";
 let delivery: string;
 let campaign: string;
 let notification: string;
-let recipient: string;
 let waiting: string;
-  },
-  {
 let recipient: string;
+let completed: string;
 const world = useConsole(async (api) => {
   await populate(api);
   const first = async (path: string) => (await api.send("GET", path)).body.items[0].id as string;
@@ -19,9 +17,7 @@ const world = useConsole(async (api) => {
   notification = await first("/v1/notifications");
   recipient = (await api.send("GET", "/v1/recipients/u1")).body.id;
   waiting = await first(`/v1/deliveries?notification=${notification}`);
-  },
-  {
-  recipient = await first("/v1/recipients?externalId=u1");
+  completed = await first("/v1/campaigns?status=completed");
 });
 
 /** What is looked at: the path of a page, what is done there, and the text that shows that it is ready. */
@@ -335,6 +331,47 @@ const places: readonly {
     path: () => `recipients/${recipient}?tab=erase`,
     act: (page) => page.getByRole("button", { name: "Preference link" }).click(),
     ready: (page) => page.getByRole("button", { name: "Create a token" }).waitFor(),
+  },
+  {
+    name: "the campaigns with a selection and a dialog",
+    path: () => "campaigns?status=running,paused",
+    act: async (page) => {
+      await page.locator("tbody tr").first().getByRole("checkbox").check();
+      await page.getByRole("toolbar").getByRole("button", { name: "Stop" }).click();
+    },
+    ready: (page) => page.getByText("can be stopped").waitFor(),
+  },
+  {
+    name: "a campaign with the answer to a question and the dialog to stop it",
+    path: () => `campaigns/${campaign}`,
+    act: async (page) => {
+      await page.getByLabel("A recipient").fill("customer-17");
+      await page.getByRole("button", { name: "Why?" }).click();
+      await page.getByText("As things stand now").or(page.getByText("All rules")).waitFor();
+      await page.getByRole("button", { name: "Stop" }).click();
+    },
+    ready: (page) => page.getByText("are open, of 8").waitFor(),
+  },
+  {
+    name: "the revisions of a campaign",
+    path: () => `campaigns/${campaign}?tab=revisions`,
+    ready: (page) => page.getByRole("cell", { name: "bootstrap" }).waitFor(),
+  },
+  {
+    name: "the recall of a campaign",
+    path: () => `campaigns/${campaign}?tab=recall`,
+    act: (page) => page.getByRole("button", { name: "Recall…" }).click(),
+    ready: (page) => page.getByLabel("Reason").waitFor(),
+  },
+  {
+    name: "the correction of a campaign",
+    path: () => `campaigns/${completed}?tab=recall`,
+    ready: (page) => page.getByLabel("Data").waitFor(),
+  },
+  {
+    name: "the audit trail of a campaign",
+    path: () => `campaigns/${campaign}?tab=audit`,
+    ready: (page) => page.getByText("A running one").nth(1).waitFor(),
   },
 ];
 

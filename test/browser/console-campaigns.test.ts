@@ -257,6 +257,7 @@ describe("the campaigns", () => {
       .getByRole("button", { name: "Stop 3 campaigns and cancel 2,400 deliveries" })
       .click();
     await until(statuses, patience).toEqual(["cancelled", "cancelled", "cancelled"]);
+    await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByLabel("Filter by a part of the name").fill("no such name");
     await page.getByText("No campaigns match these filters").waitFor();
     expect(world.complaints).toEqual([]);
