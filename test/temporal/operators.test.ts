@@ -94,11 +94,13 @@ describe("a campaign of which an operator ends workflows in Temporal", () => {
   it("goes on after its workflow was reset to its beginning", async () => {
     const { id, publicId, workflow, open, requests } = await inFlight(200);
     const { runId } = await handleOf(workflow).describe();
+    const { events } = await handleOf(workflow).fetchHistory();
+    const first = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done);
     const reset = await environment.client.workflowService.resetWorkflowExecution({
       namespace: environment.client.options.namespace,
       workflowExecution: { workflowId: workflow, runId },
       reason: "an operator's slip",
-      workflowTaskFinishEventId: 4,
+      workflowTaskFinishEventId: first!.eventId!,
       requestId: publicId,
     });
     expect(reset.runId).not.toBe(runId);
