@@ -17,7 +17,7 @@ const shownElsewhere: ReadonlySet<string> = new Set(["id", "createdAt", "created
 
 /** Whether a new resource has no value there. */
 const isNone = (values: readonly unknown[]) =>
-  values.every((value) => value === null || value === undefined || String(value) === "");
+  values.every((value) => value === null || value === undefined);
 
 /** Who has changed a campaign, when, and what. Only admins may read it. */
 export function AuditTab({ id }: { id: string }) {
