@@ -123,8 +123,7 @@ export async function readWaiting(
 ): Promise<z.output<typeof waitingAnswer>> {
   const { bind, and, sql, values } = createWhereBuilder();
   if (queue !== undefined) and(`d.queue = ${bind(queue)}`);
-  if (campaign !== undefined)
-    and(`d.campaign_id = ${bind(campaign)}::uuid AND ${isStage("d")}`);
+  if (campaign !== undefined) and(`d.campaign_id = ${bind(campaign)}::uuid AND ${isStage("d")}`);
   if (type !== undefined) and(`${typeId} = ${bind(type)}::uuid`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
   if (reason) and(reasonIn(bind(reason), reason));
