@@ -46,6 +46,7 @@ import { pushKeyRoutes } from "./push/key-routes.ts";
 import { receiptRoutes } from "./push/receipt-routes.ts";
 import { pushScriptRoutes } from "./push/script-routes.ts";
 import { recipientBulkRoutes } from "./recipients/bulk-routes.ts";
+import { audienceRoutes } from "./recipients/audience-routes.ts";
 import { erasureRoutes } from "./recipients/erase-routes.ts";
 import { recipientImportRoutes } from "./recipients/import-routes.ts";
 import { recipientLinkRoutes } from "./recipients/links-routes.ts";
@@ -99,6 +100,7 @@ export const resources = {
     recipientLinkRoutes,
     timelineRoutes,
     segmentMemberRoutes,
+    audienceRoutes,
   ],
   inbox: [inboxRoutes, inboxStreamRoutes],
   addresses: [addressRoutes, myAddressRoutes],

@@ -33,6 +33,22 @@ export function audienceWhere(
   alias: string,
   firstPlaceholder = 1,
 ): SqlCondition {
+  const parts = audienceParts(audience, segments, alias, firstPlaceholder);
+  const { included, excluded, values } = parts;
+  const conditions = [live(alias), ...included, ...(excluded === null ? [] : [negate(excluded)])];
+  return { sql: conditions.join(" AND "), values };
+}
+
+/**
+ * Compiles an audience to the conditions that include recipients, all of which have to hold, and the one that excludes them; null if it excludes nobody.
+ * Erased recipients are not left out.
+ */
+export function audienceParts(
+  audience: Audience,
+  segments: ReadonlyMap<string, RecipientFilter>,
+  alias: string,
+  firstPlaceholder: number,
+): { included: string[]; excluded: string | null; values: string[] } {
   const { compile, values } = createFilterCompiler(alias, firstPlaceholder);
   const anyOf = (keys: readonly string[]): string =>
     compile({
@@ -42,11 +58,10 @@ export function audienceWhere(
         return filter;
       }),
     });
-  const parts = [live(alias)];
-  if ("include" in audience) parts.push(anyOf(audience.include));
-  if ("where" in audience && audience.where) parts.push(compile(audience.where));
-  if (audience.exclude) parts.push(negate(anyOf(audience.exclude)));
-  return { sql: parts.join(" AND "), values };
+  const included: string[] = [];
+  if ("include" in audience) included.push(anyOf(audience.include));
+  if ("where" in audience && audience.where) included.push(compile(audience.where));
+  return { included, excluded: audience.exclude ? anyOf(audience.exclude) : null, values };
 }
 
 const live = (alias: string) => `${alias}.erased_at IS NULL`;
