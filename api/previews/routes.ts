@@ -1,22 +1,26 @@
 import { z } from "@hono/zod-openapi";
-import type { NewNotification, TemplateReference } from "../../domain/notification.ts";
 import { newNotification } from "../../domain/notification.ts";
-import type { NotificationType } from "../../domain/policy/notification-type.ts";
-import type { TemplateContent } from "../../domain/templates/content.ts";
 import { sampleAudience } from "../../ledger/audience-sample.ts";
-import type { Rulebook } from "../../ledger/rulebook.ts";
 import { createLimiter } from "../../lib/concurrency-limit.ts";
 import { newCampaignBody } from "../campaigns/create.ts";
-import type { Caller } from "../http/keyring.ts";
-import { refuseForeignSender } from "../http/mail-domains.ts";
-import { type FieldError, invalid } from "../http/problem.ts";
+import { invalid } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
-import { offeredChannels, type PreviewedMessage } from "../policy/previewed-message.ts";
-import { segmentsOf } from "../segments/audience.ts";
+import { offeredChannels } from "../policy/previewed-message.ts";
 import type { Services } from "../services.ts";
-import { dataErrors } from "../templates/version-cache.ts";
 import { maxExamples, messagePreview, messagePreviewJson } from "./answer.ts";
+import { campaignForecast, forecastJson } from "./forecast.ts";
+import { createForecastTally } from "./forecast-tally.ts";
+import { readHandOverLimits } from "./hand-over-limits.ts";
+import {
+  type DecidedMessage,
+  findContent,
+  findType,
+  hasParts,
+  latest,
+  readCampaignMessage,
+} from "./message-of.ts";
 import { type Pages, previewForRecipients } from "./preview-message.ts";
+import { readStoredCampaign, storedCampaign } from "./stored-campaign.ts";
 import { findNamedRecipients, inPages, readRecipients } from "./recipients.ts";
 import { createTally } from "./tally.ts";
 
@@ -76,6 +80,19 @@ const previewCampaign = defineRoute({
   responses: responses(200, "What would happen", messagePreview),
 });
 
+const forecastCampaign = defineRoute({
+  method: "post",
+  path: "/v1/campaigns/forecast",
+  access: "viewer",
+  class: "heavy",
+  summary: "Forecast when a campaign would be handed over, and to how many recipients",
+  description:
+    "Decides for the audience as POST /v1/campaigns/preview does, and calculates the hand-overs from the throttle, the rate limits and quotas of channels and providers, and what is due already. " +
+    "The body is that of POST /v1/campaigns, or the id of a campaign that has not begun. Nothing is stored or sent.",
+  request: { body: jsonContent(z.union([storedCampaign, newCampaignBody])) },
+  responses: responses(200, "The forecast", campaignForecast),
+});
+
 /** How many previews run at once. Each occupies a CPU core. */
 const previewsAtOnce = 1;
 
@@ -85,7 +102,7 @@ export function messagePreviewRoutes(services: Services) {
 
   /** Previews the message for each recipient of the pages, and makes the answer. */
   const answer = (
-    { rulebook, ...message }: PreviewedMessage & { content: TemplateContent; rulebook: Rulebook },
+    { rulebook, ...message }: DecidedMessage,
     of: number,
     pages: Pages,
     { now, examples }: { now: Date; examples: number },
@@ -140,87 +157,37 @@ export function messagePreviewRoutes(services: Services) {
       const wanted = c.req.valid("json");
       const { examples } = c.req.valid("query");
       const now = clock();
-      const rulebook = await readPolicySnapshot();
-      refuseForeignSender(wanted.email, config, "/email");
-      const { type, errors } = await findType(services, rulebook, wanted.type);
-      const found = await findContent(services, c.get("caller"), wanted);
-      errors.push(...found.errors);
-      if (errors.length > 0) throw invalid(errors);
-      const segments = await segmentsOf(prisma, wanted.audience);
-      const sample = await sampleAudience(pool, wanted.audience, segments, maxDecided);
-      const preview = await answer(
-        {
-          rulebook,
-          content: found.content,
-          source: "campaign",
-          requested: wanted.route,
-          type,
-          priority: wanted.priority ?? type?.priority ?? "normal",
-          data: wanted.data,
-          entityId: null,
-          at: latest(wanted.startAt, now),
-          occursAt: null,
-          expiresAt: null,
-          batchable: true,
-          bypassRateLimit: false,
-          dedupKey: null,
-          collapseKey: null,
-        },
-        sample.size,
-        readRecipients(pool, sample.ids),
-        { now, examples },
+      const found = await readCampaignMessage(services, c.get("caller"), wanted, now);
+      const sample = await sampleAudience(pool, wanted.audience, found.segments, maxDecided);
+      const pages = readRecipients(pool, sample.ids);
+      return c.json(await answer(found.message, sample.size, pages, { now, examples }), 200);
+    })
+    .openapi(forecastCampaign, async (c) => {
+      const json = c.req.valid("json");
+      const wanted = "campaign" in json ? await readStoredCampaign(prisma, json.campaign) : json;
+      const now = clock();
+      const found = await readCampaignMessage(services, c.get("caller"), wanted, now);
+      const sample = await sampleAudience(pool, wanted.audience, found.segments, maxDecided);
+      const { rulebook, ...message } = found.message;
+      const tally = await limitPreviews(async () => {
+        const counting = createForecastTally();
+        const preview = { message, rulebook, now, isOffered: offeredChannels(config) };
+        const pages = readRecipients(pool, sample.ids);
+        for await (const outcome of previewForRecipients(pool, preview, pages))
+          counting.add(outcome);
+        return counting.count();
+      });
+      const limits = await readHandOverLimits(services, [...tally.arrivals.keys()], now);
+      return c.json(
+        forecastJson({
+          tally,
+          audience: sample.size,
+          at: message.at,
+          now,
+          throttle: wanted.throttle?.perSecond ?? null,
+          limits,
+        }),
+        200,
       );
-      return c.json(preview, 200);
     });
-}
-
-const latest = (wanted: Date | undefined, now: Date): Date =>
-  wanted && wanted > now ? wanted : now;
-
-/** Whether a notification has attachments or copies, with which it is never batched. */
-const hasParts = ({ attachments = [], cc = [], bcc = [] }: NewNotification): boolean =>
-  attachments.length + cc.length + bcc.length > 0;
-
-async function findType(
-  { notificationTypes }: Services,
-  { types }: Rulebook,
-  key: string | null,
-): Promise<{ type: NotificationType | null; errors: FieldError[] }> {
-  if (key === null) return { type: null, errors: [] };
-  const found = await notificationTypes.find(key);
-  return found.kind === "unusable"
-    ? { type: null, errors: [found.error] }
-    : { type: types.get(found.type.id) ?? found.type, errors: [] };
-}
-
-/** Finds the content of a message, which is not stored, and what is wrong with it or with the data for it. */
-async function findContent(
-  { templateVersions, inlineContents, prisma }: Services,
-  caller: Caller,
-  {
-    template,
-    content,
-    data,
-  }: {
-    template?: TemplateReference | undefined;
-    content?: NewNotification["content"];
-    data: Record<string, unknown>;
-  },
-): Promise<{ content: TemplateContent; errors: readonly FieldError[] }> {
-  if (template === undefined) {
-    const checked = await inlineContents.check(caller, content!);
-    return checked.kind === "checked"
-      ? { content: checked.content, errors: [] }
-      : { content: {}, errors: checked.errors };
-  }
-  const version = await templateVersions.find(template);
-  if (version.kind === "unusable") return { content: {}, errors: [version.error] };
-  const row = await prisma.templateVersion.findUnique({
-    where: { id: version.id },
-    select: { content: true },
-  });
-  return {
-    content: (row?.content ?? {}) as TemplateContent,
-    errors: dataErrors(version.checkData, data),
-  };
 }
