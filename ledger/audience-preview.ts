@@ -90,8 +90,8 @@ async function countRoughly(
 ): Promise<Pick<AudiencePreview, "size" | "ids">> {
   const where = audienceWhere(audience, segments, "r", 3);
   const { rows } = await client.query<Pick<AudiencePreview, "size" | "ids">>(
-    `WITH some AS MATERIALIZED (SELECT r.id FROM recipients r WHERE ${where.sql} LIMIT $2::int)
-     SELECT (SELECT count(*)::int FROM some) AS size, ARRAY(SELECT id FROM some ORDER BY random() LIMIT $1::int) AS ids`,
+    `WITH found AS MATERIALIZED (SELECT r.id FROM recipients r WHERE ${where.sql} LIMIT $2::int)
+     SELECT (SELECT count(*)::int FROM found) AS size, ARRAY(SELECT id FROM found ORDER BY random() LIMIT $1::int) AS ids`,
     [sample, roughCount, ...where.values],
   );
   return rows[0]!;

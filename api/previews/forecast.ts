@@ -123,7 +123,7 @@ export function forecastJson(forecast: Forecast): z.output<typeof campaignForeca
     sampled: recipients < audience,
     lost: [...lost.keys()]
       .map((why, index) => ({ reason: why, count: lostCounts[index]! }))
-      .toSorted((a, b) => b.count - a.count),
+      .toSorted(byCount),
     reachable,
     messages,
     waiting: [...waits]
@@ -133,7 +133,7 @@ export function forecastJson(forecast: Forecast): z.output<typeof campaignForeca
         from: new Date(from).toISOString(),
         until: new Date(until).toISOString(),
       }))
-      .toSorted((a, b) => b.count - a.count),
+      .toSorted(byCount),
     handOvers: {
       first: isoOf(found.first),
       last: found.beyond > 0 ? null : isoOf(found.last),
@@ -162,6 +162,10 @@ export function forecastJson(forecast: Forecast): z.output<typeof campaignForeca
     assumptions: describeAssumptions(forecast, named.length),
   };
 }
+
+/** The order does not depend on the order in which recipients were decided. */
+const byCount = (one: { count: number; reason: string }, other: typeof one) =>
+  other.count - one.count || one.reason.localeCompare(other.reason);
 
 function describeAssumptions({ tally, audience, limits, at, now }: Forecast, limitCount: number) {
   const unavailable = [...limits.values()].flatMap((each) => each.unavailable);

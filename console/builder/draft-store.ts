@@ -1,12 +1,15 @@
 import type { Draft } from "./draft.ts";
+import type { Stored } from "./queries.ts";
 
 /** A draft as the browser keeps it, until it is saved or discarded. */
 export interface KeptDraft {
   draft: Draft;
   /** When it was kept, in epoch milliseconds. */
   keptAt: number;
-  /** The ETag of the campaign on which the draft is based; null for one that does not exist yet. */
-  etag: string | null;
+  /** The version of the campaign on which the draft is based; null for a campaign that does not exist yet. */
+  base: Stored | null;
+  /** The message of which a test was sent last. */
+  tested: string | null;
 }
 
 const storeName = "campaign-drafts";

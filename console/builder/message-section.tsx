@@ -1,0 +1,127 @@
+import { useQuery } from "@tanstack/react-query";
+import { Field, Fields } from "../parts/form.tsx";
+import { Failed, Loading } from "../parts/states.tsx";
+import { templatesQuery } from "../templates/queries.ts";
+import styles from "./builder.module.css";
+import { useParts } from "./context.ts";
+import { MessagePreview } from "./message-preview.tsx";
+import { versionQuery, versionsQuery } from "./queries.ts";
+import { Section } from "./section.tsx";
+import { useDebounced } from "./use-debounced.ts";
+import { type VariableSchema, VariablesForm } from "./variables-form.tsx";
+
+const previewMs = 250;
+
+/** What is sent: the template with its version, and its variables. */
+export function MessageSection() {
+  const { draft, update, faultOf, sample } = useParts();
+  const { template, data } = draft;
+  const templates = useQuery(templatesQuery({ archived: "false", limit: "200" }));
+  const versions = useQuery({ ...versionsQuery(template?.key ?? ""), enabled: template !== null });
+  const version = useQuery({
+    ...versionQuery(template?.key ?? "", template?.version ?? 1),
+    enabled: template !== null,
+  });
+  const shownData = useDebounced(data, previewMs);
+  const known = templates.data?.items ?? [];
+  const active = known.find(({ key }) => key === template?.key)?.activeVersion.version;
+
+  return (
+    <Section id="message">
+      <div className={styles.columns}>
+        <Fields>
+          <Field label="Name" hint="Only operators see it." error={faultOf("/name")}>
+            {(control) => (
+              <input
+                {...control}
+                maxLength={200}
+                autoComplete="off"
+                value={draft.name}
+                onChange={({ target }) => update({ name: target.value })}
+              />
+            )}
+          </Field>
+          {templates.error ? (
+            <Failed
+              what="the templates"
+              error={templates.error}
+              retry={() => void templates.refetch()}
+            />
+          ) : (
+            <div className={styles.pair}>
+              <Field label="Template" error={faultOf("/template") ?? faultOf("/template/key")}>
+                {(control) => (
+                  <select
+                    {...control}
+                    value={template?.key ?? ""}
+                    onChange={({ target }) => {
+                      const chosen = known.find(({ key }) => key === target.value);
+                      if (chosen)
+                        update({
+                          template: { key: chosen.key, version: chosen.activeVersion.version },
+                        });
+                    }}
+                  >
+                    <option value="" disabled>
+                      Choose a template…
+                    </option>
+                    {template && !known.some(({ key }) => key === template.key) && (
+                      <option value={template.key}>{template.key}</option>
+                    )}
+                    {known.map(({ key, name }) => (
+                      <option key={key} value={key}>
+                        {name} ({key})
+                      </option>
+                    ))}
+                  </select>
+                )}
+              </Field>
+              <Field label="Version" error={faultOf("/template/version")}>
+                {(control) => (
+                  <select
+                    {...control}
+                    disabled={template === null}
+                    value={template?.version ?? ""}
+                    onChange={({ target }) =>
+                      update({ template: { key: template!.key, version: Number(target.value) } })
+                    }
+                  >
+                    {(versions.data?.items.map((each) => each.version) ?? [template?.version])
+                      .filter((each) => each !== undefined)
+                      .map((each) => (
+                        <option key={each} value={each}>
+                          {each}
+                          {each === active ? " (active)" : ""}
+                        </option>
+                      ))}
+                  </select>
+                )}
+              </Field>
+            </div>
+          )}
+          {template && (
+            <p className="muted">
+              The campaign keeps this version, even if another one becomes active.
+            </p>
+          )}
+          {version.data && (
+            <VariablesForm
+              key={`${template?.key} ${template?.version}`}
+              schema={version.data.variables as VariableSchema}
+              data={data}
+              onChange={(changed) => update({ data: changed })}
+              at="/data"
+              faultOf={faultOf}
+            />
+          )}
+          {template && version.isLoading && <Loading what="the variables" rows={2} />}
+        </Fields>
+        {template ? (
+          <MessagePreview template={template} data={shownData} sample={sample} />
+        ) : (
+          <p className={`${styles.blank} muted`}>The message is shown here once it has a template.</p>
+        )}
+      </div>
+    </Section>
+  );
+}
