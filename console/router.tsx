@@ -95,6 +95,20 @@ const notification = createRoute({
   ),
 });
 
+/** The builder is the same for a new campaign and for the one that it becomes. */
+const builder = createRoute({
+  getParentRoute: () => root,
+  id: "builder",
+  component: lazyRouteComponent(() => import("./builder/screen.tsx"), "BuilderScreen"),
+});
+
+const newCampaign = createRoute({ getParentRoute: () => builder, path: "/campaigns/new" });
+
+const editedCampaign = createRoute({
+  getParentRoute: () => builder,
+  path: "/campaigns/$id/edit",
+});
+
 const queue = createRoute({
   getParentRoute: () => root,
   path: "/queue",
@@ -192,6 +206,7 @@ export const router = createRouter({
     campaign,
     notifications,
     notification,
+    builder.addChildren([newCampaign, editedCampaign]),
     queue,
     recipients,
     recipient,

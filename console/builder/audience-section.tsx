@@ -78,7 +78,9 @@ export function AudienceSection({ count }: { count: UseQueryResult<AudiencePrevi
           </div>
           {!audience.isEverybody && (
             <div className={styles.stack}>
-              <h3>{audience.include.length > 0 ? "And who meet these conditions" : "Conditions"}</h3>
+              <h3>
+                {audience.include.length > 0 ? "And who meet these conditions" : "Conditions"}
+              </h3>
               <FilterEditor filter={audience.where} onChange={(where) => set({ where })} />
             </div>
           )}
@@ -94,9 +96,12 @@ export function AudienceSection({ count }: { count: UseQueryResult<AudiencePrevi
   );
 }
 
-function AudienceCount({ count: { data, error, isFetching, refetch } }: { count: UseQueryResult<AudiencePreview> }) {
-  if (error && !data)
-    return <Failed what="the count" error={error} retry={() => void refetch()} />;
+function AudienceCount({
+  count: { data, error, isFetching, refetch },
+}: {
+  count: UseQueryResult<AudiencePreview>;
+}) {
+  if (error && !data) return <Failed what="the count" error={error} retry={() => void refetch()} />;
   if (!data)
     return isFetching ? (
       <Loading what="the count" rows={3} />
@@ -130,7 +135,9 @@ function AudienceCount({ count: { data, error, isFetching, refetch } }: { count:
       )}
       <p className="muted">
         Segments are evaluated when the campaign begins.{" "}
-        {isFetching ? "Counting…" : `A sample of ${formatCount(data.sample.length)} is in the preview above.`}
+        {isFetching
+          ? "Counting…"
+          : `A sample of ${formatCount(data.sample.length)} is in the preview above.`}
       </p>
     </div>
   );

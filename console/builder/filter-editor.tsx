@@ -196,7 +196,10 @@ function Condition({ condition, onChange, onRemove }: ConditionProps) {
           </option>
         ))}
       </select>
-      <ConditionValue condition={condition} onChange={(typed) => onChange({ ...condition, value: typed })} />
+      <ConditionValue
+        condition={condition}
+        onChange={(typed) => onChange({ ...condition, value: typed })}
+      />
       <IconButton icon="close" label="Remove this condition" onClick={onRemove} />
       {value === "" && operator !== "exists" && (
         <span className="muted">Not complete: it is left out.</span>
@@ -216,11 +219,7 @@ function ConditionValue({
     operator === "exists" ? ["true", "false"] : subject === "reachableBy" ? addressed : null;
   if (choices)
     return (
-      <select
-        aria-label="Value"
-        value={value}
-        onChange={({ target }) => onChange(target.value)}
-      >
+      <select aria-label="Value" value={value} onChange={({ target }) => onChange(target.value)}>
         {operator !== "exists" && <option value="">Choose…</option>}
         {choices.map((choice) => (
           <option key={choice} value={choice}>

@@ -63,7 +63,9 @@ export function GuardSection() {
               >
                 {!isFrozen && (
                   <option value="">
-                    {chosen ? `That of the type (${chosen.priority})` : "Normal, or that of the type"}
+                    {chosen
+                      ? `That of the type (${chosen.priority})`
+                      : "Normal, or that of the type"}
                   </option>
                 )}
                 {priorityOrder.map((priority) => (
@@ -114,10 +116,8 @@ function PolicyEffects() {
       ))}
       {lost.map(({ reason, count }) => (
         <li key={reason}>
-          <strong>
-            {formatNoun(count, "recipient gets nothing", "recipients get nothing")}
-          </strong>
-          : {wordsOfReason(reason).toLowerCase()}
+          <strong>{formatNoun(count, "recipient gets nothing", "recipients get nothing")}</strong>:{" "}
+          {wordsOfReason(reason).toLowerCase()}
         </li>
       ))}
     </ul>

@@ -2,7 +2,15 @@ import { useEffect, useRef, useState } from "react";
 import styles from "./builder.module.css";
 
 /** Shows the HTML of a message in the frame of the API, in which none of its scripts runs. */
-export function MessageFrame({ html, title, isNarrow }: { html: string; title: string; isNarrow: boolean }) {
+export function MessageFrame({
+  html,
+  title,
+  isNarrow,
+}: {
+  html: string;
+  title: string;
+  isNarrow: boolean;
+}) {
   const frame = useRef<HTMLIFrameElement>(null);
   const [isReady, setReady] = useState(0);
   const [height, setHeight] = useState(160);

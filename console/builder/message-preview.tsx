@@ -26,7 +26,12 @@ export function MessagePreview({ template, data, sample }: MessagePreviewProps) 
   const index = Math.min(place, Math.max(sample.length - 1, 0));
   const recipient = sample[index] ?? null;
   const version = useQuery(versionQuery(template.key, template.version));
-  const { data: message, error, refetch, isPlaceholderData } = useQuery({
+  const {
+    data: message,
+    error,
+    refetch,
+    isPlaceholderData,
+  } = useQuery({
     ...messageQuery(template, data, recipient?.id ?? null),
     placeholderData: keepPreviousData,
   });

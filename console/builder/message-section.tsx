@@ -49,7 +49,7 @@ export function MessageSection() {
             />
           ) : (
             <div className={styles.pair}>
-              <Field label="Template" error={faultOf("/template") ?? faultOf("/template/key")}>
+              <Field label="Template" error={faultOf("/template")}>
                 {(control) => (
                   <select
                     {...control}
@@ -119,7 +119,9 @@ export function MessageSection() {
         {template ? (
           <MessagePreview template={template} data={shownData} sample={sample} />
         ) : (
-          <p className={`${styles.blank} muted`}>The message is shown here once it has a template.</p>
+          <p className={`${styles.blank} muted`}>
+            The message is shown here once it has a template.
+          </p>
         )}
       </div>
     </Section>

@@ -36,7 +36,7 @@ export const messageOf = ({ template, data }: Draft) => JSON.stringify([template
  * The state of the builder: the draft, what is wrong with it, its forecast, and where it is saved. Each change is kept in the browser at once. A draft that
  * the API accepts is saved there; a campaign that is scheduled or runs changes only when that is confirmed.
  */
-export function useBuilder(start: BuilderStart, onCreated: (id: string) => void) {
+export function useBuilder(start: BuilderStart, keeps: boolean, onCreated: (id: string) => void) {
   const { actor, role } = useSession();
   const client = useQueryClient();
   const [draft, setDraft] = useState(start.draft);
@@ -58,15 +58,17 @@ export function useBuilder(start: BuilderStart, onCreated: (id: string) => void)
   const name = draftName(actor, stored?.campaign.id ?? null);
 
   const keep = useCallback(
-    (changed: Partial<KeptDraft>) =>
+    (changed: Partial<KeptDraft>) => {
+      if (!keeps) return;
       void keepDraft(name, {
         draft: latest.current.draft,
         base: latest.current.stored,
         tested: latest.current.tested,
         keptAt: Date.now(),
         ...changed,
-      }),
-    [name],
+      });
+    },
+    [name, keeps],
   );
   const update = useCallback(
     (change: Partial<Draft>) => {

@@ -21,7 +21,14 @@ export function Waterfall({ from, steps, rest }: WaterfallProps) {
       {shown.map(({ name, count }) => {
         left -= count;
         return (
-          <Step key={name} name={name} count={count} share={shareOf(count)} start={shareOf(left)} sign="−" />
+          <Step
+            key={name}
+            name={name}
+            count={count}
+            share={shareOf(count)}
+            start={shareOf(left)}
+            sign="−"
+          />
         );
       })}
       <Step {...rest} share={shareOf(rest.count)} start={0} sign="=" isRest />

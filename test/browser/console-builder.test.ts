@@ -1,0 +1,308 @@
+import type { Locator, Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { type Api, sampleTemplate } from "../api/harness.ts";
+import { createCampaignWorker } from "../support/campaign-worker.ts";
+import { useConsole } from "../support/console-pages.ts";
+import { patience } from "../support/patience.ts";
+
+const until = expect.poll;
+/** So many that their number has to be typed. */
+const people = 1_200;
+
+const world = useConsole(async (api) => {
+  await api.send("POST", "/v1/templates", sampleTemplate);
+  const lines = Array.from({ length: people }, (_, i) =>
+    JSON.stringify({
+      externalId: `u${i}`,
+      email: `u${i}@example.org`,
+      // One person in a hundred has no name, which the message uses.
+      attributes: { ...(i % 100 !== 7 && { name: `N${i}` }), number: i, even: i % 2 === 0 },
+    }),
+  );
+  await api.send("POST", "/v1/recipients/import", lines.join("\n"), {
+    "content-type": "application/x-ndjson",
+  });
+  const segments = {
+    even: { attribute: "even", equals: true },
+    nameless: {
+      all: [
+        { attribute: "name", exists: false },
+        { attribute: "number", lessThan: 300 },
+      ],
+    },
+  };
+  for (const [key, filter] of Object.entries(segments))
+    await api.send("POST", "/v1/segments", { key, name: `The ${key}`, filter });
+  for (const address of ["u1@example.org", "u2@example.org"])
+    await api.send("POST", "/v1/suppressions", { channel: "email", address });
+});
+
+const campaign = {
+  name: "Sale",
+  template: { key: sampleTemplate.key },
+  data: { order: "A-1" },
+  audience: { include: ["even"] },
+};
+
+async function create(api: Api, part: object = {}): Promise<string> {
+  const { status, body } = await api.send("POST", "/v1/campaigns", { ...campaign, ...part });
+  expect(status).toBe(201);
+  return body.id;
+}
+const read = async (id: string) => (await world.api.send("GET", `/v1/campaigns/${id}`)).body;
+
+/** Moves the focus with the Tab key until an element has it. */
+async function tabTo(page: Page, target: Locator): Promise<void> {
+  await target.waitFor();
+  for (let presses = 0; presses < 60; presses++) {
+    if (await target.evaluate("(element) => element === document.activeElement")) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error("the Tab key does not reach the element");
+}
+
+/** Fills the sections of a new campaign in. */
+async function fill(page: Page, name: string): Promise<void> {
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Template").selectOption(sampleTemplate.key);
+  await page.getByLabel("Order").fill("A-1");
+  await page.getByRole("button", { name: "In any of" }).click();
+  await page.getByRole("checkbox", { name: "The even" }).check();
+  await page.keyboard.press("Escape");
+}
+const reachableIn = (page: Page, part: string) =>
+  page.locator(part).locator("li", { hasText: "Reachable" });
+
+describe("the builder", () => {
+  it("builds a campaign with the keyboard alone, from the count to its progress", async () => {
+    const page = await world.open("campaigns/new");
+    const press = (key: string) => page.keyboard.press(key);
+    await tabTo(page, page.getByLabel("Name"));
+    await page.keyboard.type("Spring sale");
+    await tabTo(page, page.getByLabel("Template"));
+    await press("o");
+    await tabTo(page, page.getByLabel("Order"));
+    await page.keyboard.type("A-17");
+    await tabTo(page, page.getByRole("radio", { name: "Those in segments" }));
+    await press("ArrowDown");
+    await tabTo(page, page.getByRole("button", { name: "Not in" }));
+    await press("Enter");
+    await tabTo(page, page.getByRole("checkbox", { name: "The nameless" }));
+    await press("Space");
+    await press("Escape");
+
+    // Three people lack a name among the first 300, and two addresses are suppressed.
+    const count = page.getByTestId("audience-count");
+    await count.getByText("= 1,195").waitFor();
+    expect(await count.innerText()).toMatch(/All included[\s\S]*1,200[\s\S]*Excluded[\s\S]*− 3/);
+    await reachableIn(page, "#review").getByText("= 1,195").waitFor();
+    await page.waitForURL(/campaigns\/cmp_[^/]+\/edit/);
+    const id = /cmp_[^/]+/.exec(page.url())![0];
+    await page
+      .getByRole("main")
+      .getByText(/^Saved/)
+      .waitFor();
+    const { body: forecast } = await world.api.send("POST", "/v1/campaigns/forecast", {
+      campaign: id,
+    });
+    expect(forecast.reachable).toBe(1_195);
+
+    // From a heading, j and k step through the sections.
+    await tabTo(page, page.getByRole("button", { name: "Start…" }));
+    await press("j");
+    await until(() => page.locator("h2:focus").innerText(), patience).toBe("When and how fast");
+    await press("k");
+    await until(() => page.locator("h2:focus").innerText(), patience).toBe("Audience");
+
+    await page.getByRole("button", { name: "Start…" }).focus();
+    await press("Enter");
+    const dialog = page.getByRole("dialog");
+    const start = dialog.getByRole("button", { name: "Start for 1,195 recipients" });
+    await start.waitFor();
+    expect(await start.isDisabled()).toBe(true);
+    await tabTo(page, dialog.getByLabel("Start it without a test"));
+    await press("Space");
+    await tabTo(page, dialog.getByLabel("Type 1195 to confirm"));
+    await page.keyboard.type("1195");
+    await tabTo(page, start);
+    await press("Enter");
+    await page.waitForURL(new RegExp(`campaigns/${id}$`));
+    expect(await read(id)).toMatchObject({ status: "scheduled", data: { order: "A-17" } });
+
+    const worker = createCampaignWorker(world.api.pool);
+    await worker.run(id);
+    await page.reload();
+    await page.getByRole("img", { name: /1,195 sent/ }).waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("offers the draft again after the page was closed, and stores nothing until it is complete", async () => {
+    const before = await world.api.prisma.campaign.count();
+    const page = await world.open("campaigns/new");
+    await page.getByLabel("Name").fill("Half a campaign");
+    await page.getByText("Kept in this browser").waitFor();
+    await page.reload();
+    await page.getByText(/Restore draft of/).waitFor();
+    expect(await page.getByLabel("Name").inputValue()).toBe("");
+    await page.getByRole("button", { name: "Restore" }).click();
+    await until(() => page.getByLabel("Name").inputValue(), patience).toBe("Half a campaign");
+    expect(await world.api.prisma.campaign.count()).toBe(before);
+
+    // What is missing is named, and leads to its section.
+    await page.getByRole("button", { name: "Start…" }).click();
+    await page.getByLabel("Problems").getByText("Choose a template.").waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: "Discard" }).click();
+    await page.reload();
+    await page.getByLabel("Name").waitFor();
+    expect(await page.getByText(/Restore draft of/).count()).toBe(0);
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("compares both versions where two tabs have edited, and loses nothing", async () => {
+    const id = await create(world.api);
+    const [mine, theirs] = [
+      await world.open(`campaigns/${id}/edit`),
+      await world.open(`campaigns/${id}/edit`),
+    ];
+    for (const page of [mine, theirs]) await page.getByLabel("Name").waitFor();
+    await theirs.getByLabel("Name").fill("Theirs");
+    await theirs.getByLabel("At most").fill("5");
+    await until(async () => (await read(id)).throttle?.perSecond, patience).toBe(5);
+    await mine.getByLabel("Order").fill("A-99");
+    await mine.getByLabel("Name").fill("Mine");
+    const dialog = mine.getByRole("dialog");
+    await dialog.getByText("Somebody else has changed it").waitFor();
+    const name = dialog.getByRole("group", { name: /^Name/ });
+    expect(await name.innerText()).toMatch(/Before:\s*Sale[\s\S]*Mine[\s\S]*Theirs/);
+    expect(await dialog.getByRole("button", { name: "Choose 1 more" }).isDisabled()).toBe(true);
+    await name.getByRole("radio").first().check();
+    await dialog.getByRole("button", { name: "Go on with this" }).click();
+    await until(async () => (await read(id)).name, patience).toBe("Mine");
+    expect(await read(id)).toMatchObject({ data: { order: "A-99" }, throttle: { perSecond: 5 } });
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("shows whom an edit of a running campaign reaches, and reaches exactly those", async () => {
+    const sent: unknown[] = [];
+    const worker = createCampaignWorker(world.api.pool, ({ data }) => {
+      sent.push(data["order"]);
+      return "sent";
+    });
+    const id = await create(world.api);
+    await world.api.send("POST", `/v1/campaigns/${id}/start`);
+    const step = await worker.advance(id);
+    if (step.next !== "drain") throw new Error(`the campaign ${step.next}s`);
+    await worker.drain(id, step.lanes.slice(0, 3));
+    const before = sent.length;
+    const { counts } = (await world.api.send("GET", `/v1/campaigns/${id}/progress`)).body;
+    expect(before).toBeGreaterThan(0);
+
+    const page = await world.open(`campaigns/${id}/edit`);
+    await page.getByText("The audience is frozen").waitFor();
+    expect(await page.getByRole("heading", { name: "Audience", exact: true }).count()).toBe(0);
+    await page.getByLabel("Order").fill("B-2");
+    await page.getByRole("button", { name: "Apply the changes…" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText(`${counts.pending} that wait`).waitFor();
+    await dialog.getByText(`${before} that were sent`).waitFor();
+    await dialog.getByRole("button", { name: `Apply to ${counts.pending} messages` }).click();
+    await page.waitForURL(new RegExp(`campaigns/${id}$`));
+
+    await worker.drain(id, step.lanes);
+    expect(sent.filter((order) => order === "A-1")).toHaveLength(before);
+    expect(sent.filter((order) => order === "B-2")).toHaveLength(counts.pending);
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("previews the message for one recipient after the other, and flags who lacks a value", async () => {
+    const id = await create(world.api, { audience: { include: ["nameless"] } });
+    const page = await world.open(`campaigns/${id}/edit`);
+    await page.getByText("3 of these 3 recipients lack a value").waitFor();
+    await page.getByText("attributes.name").first().waitFor();
+    const frame = page.frameLocator("iframe");
+    await frame.getByText("A-1 is on its way").waitFor();
+    await page.getByLabel("Order").fill("C-3");
+    await frame.getByText("C-3 is on its way").waitFor();
+    const shown = () => page.getByLabel("Preview for").inputValue();
+    await page.getByRole("heading", { name: "Message" }).focus();
+    await page.keyboard.press("]");
+    await until(shown, patience).toBe("1");
+    await page.keyboard.press("[");
+    await page.keyboard.press("[");
+    await until(shown, patience).toBe("2");
+    // What the API finds is shown at the variable.
+    await page.getByLabel("Order").fill("x".repeat(101));
+    await page
+      .locator("#message")
+      .getByRole("alert")
+      .getByText(/at most 100/)
+      .waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("counts conditions, in a tree and as JSON", async () => {
+    const page = await world.open("campaigns/new");
+    await page.getByRole("button", { name: "Add conditions" }).click();
+    await page.getByLabel("Attribute", { exact: true }).fill("number");
+    await page.getByLabel("Comparison").selectOption("lessThan");
+    await page.getByLabel("Value").fill("10");
+    const count = page.getByTestId("audience-count");
+    await count.getByText("= 8").waitFor();
+    await page.getByRole("button", { name: "Add a group" }).click();
+    await page.getByLabel("How the conditions combine").nth(1).selectOption("none");
+    await page.getByLabel("Attribute", { exact: true }).nth(1).fill("even");
+    await page.getByLabel("Value").nth(1).fill("true");
+    await count.getByText("= 4").waitFor();
+    await page.getByRole("button", { name: "Edit as JSON" }).click();
+    const json = page.getByLabel("Conditions (JSON)");
+    expect(JSON.parse(await json.inputValue())).toEqual({
+      all: [{ attribute: "number", lessThan: 10 }, { not: { attribute: "even", equals: true } }],
+    });
+    await json.fill('{"attribute": "number", "in": [3, 4]}');
+    await count.getByText("= 2").waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("explains hours that the clocks skip or show twice, and schedules for the instant", async () => {
+    const page = await world.open("campaigns/new");
+    await fill(page, "By night");
+    await page.getByRole("radio", { name: "At a time" }).check();
+    await page.getByLabel("By the clocks of").fill("Europe/Berlin");
+    await page.getByLabel("Day and time").fill("2090-03-26T02:30");
+    await page.getByText("The clocks in Europe/Berlin skip").waitFor();
+    await page.getByRole("button", { name: "Use 03:30" }).click();
+    await page.getByText("01:30:00 UTC").waitFor();
+    await page.getByLabel("Day and time").fill("2090-10-29T02:30");
+    await page.getByRole("radio", { name: /The second time/ }).check();
+    await page.getByText("01:30:00 UTC").waitFor();
+
+    await page.getByLabel("To the recipient").fill("u0");
+    await page.getByRole("button", { name: "Send a test" }).click();
+    await page.getByText("A test of this message was sent.").waitFor();
+    await page.getByRole("button", { name: "Schedule…" }).click();
+    await page
+      .getByRole("dialog")
+      .getByRole("button", { name: "Schedule for 599 recipients" })
+      .click();
+    await page.waitForURL(/campaigns\/cmp_[^/]+$/);
+    const id = /cmp_[^/?]+/.exec(page.url())![0];
+    expect(await read(id)).toMatchObject({
+      status: "scheduled",
+      startAt: "2090-10-29T01:30:00.000Z",
+    });
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("lets viewers try everything, and save nothing", async () => {
+    const before = await world.api.prisma.campaign.count();
+    const page = await world.open("campaigns/new", { as: "viewer" });
+    await fill(page, "Only looking");
+    await reachableIn(page, "#review").getByText("= 599").waitFor();
+    const start = page.getByRole("button", { name: "Start…" });
+    expect(await start.getAttribute("aria-disabled")).toBe("true");
+    expect(await start.getAttribute("title")).toContain("Needs the role sender");
+    expect(await world.api.prisma.campaign.count()).toBe(before);
+    expect(world.complaints).toEqual([]);
+  });
+});
