@@ -20,7 +20,8 @@ export const fieldNames: Record<string, string> = {
 /** Describes the value of a field in one line. */
 export function describeField(value: unknown): string {
   if (value === null || value === undefined || value === "") return "none";
-  if (typeof value !== "object") return String(value);
+  if (typeof value === "string") return value;
+  if (typeof value !== "object") return JSON.stringify(value);
   if ("key" in value && "version" in value)
     return `${String(value.key)}, version ${String(value.version)}`;
   return JSON.stringify(value);

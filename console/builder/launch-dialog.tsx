@@ -6,6 +6,7 @@ import { useConfirmNumber } from "../parts/confirm-number.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Check } from "../parts/form.tsx";
 import { Instant } from "../parts/instant.tsx";
+import { useNow } from "../parts/now.ts";
 import { ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { formatNoun } from "../words/numbers.ts";
@@ -19,6 +20,7 @@ export function LaunchDialog({ onClose }: { onClose: () => void }) {
   const { draft, forecast, isCurrent, isTested, isDirty, save, stored, saveError, forget } =
     useParts();
   const [isOverridden, setOverridden] = useState(false);
+  const now = useNow();
   const client = useQueryClient();
   const navigate = useNavigate();
   const key = useRef(crypto.randomUUID());
@@ -26,7 +28,7 @@ export function LaunchDialog({ onClose }: { onClose: () => void }) {
   const reachable = isCurrent ? forecast.data?.reachable : undefined;
   const confirmation = useConfirmNumber(reachable);
   const at = startOf(draft.timing) ?? null;
-  const startAt = at !== null && Date.parse(at) > Date.now() ? at : null;
+  const startAt = at !== null && Date.parse(at) > now.getTime() ? at : null;
   const launch = useMutation({
     mutationFn: async () => {
       const saved = isDirty || stored === null ? await save() : stored;

@@ -52,7 +52,8 @@ export function afterSkipped(zone: string, local: string): string {
 /** Whether a text is the name of a time zone. */
 export function isZone(name: string): boolean {
   try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }) !== null;
+    Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
   } catch {
     return false;
   }

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { includesRole, useSession } from "../api/session.ts";
 import { Button } from "../parts/button.tsx";
 import { useZone } from "../parts/instant.tsx";
+import { useNow } from "../parts/now.ts";
 import { Page } from "../parts/page.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { formatShort } from "../words/instants.ts";
@@ -100,7 +101,7 @@ interface RestorableProps {
 
 /** Offers to go on with what the browser has kept, if that is not what is stored. */
 function Restorable({ name, stored, kept, onCreated }: RestorableProps) {
-  const zone = useZone();
+  const [zone, now] = [useZone(), useNow()];
   const [start, setStart] = useState<BuilderStart>(() => ({
     draft: stored ? draftOf(stored.campaign, zone) : emptyDraft,
     stored,
@@ -121,8 +122,7 @@ function Restorable({ name, stored, kept, onCreated }: RestorableProps) {
           <div className={styles.notice} role="status">
             <p>
               <strong>
-                Restore draft of{" "}
-                {formatShort(new Date(offer.keptAt).toISOString(), zone, new Date())}?
+                Restore draft of {formatShort(new Date(offer.keptAt).toISOString(), zone, now)}?
               </strong>{" "}
               This browser kept changes that were not saved.
             </p>

@@ -1,5 +1,6 @@
 import { Field, Fields } from "../parts/form.tsx";
 import { useZone } from "../parts/instant.tsx";
+import { useNow } from "../parts/now.ts";
 import { guarantees, guaranteeWords } from "../words/guarantees.ts";
 import { formatFull } from "../words/instants.ts";
 import { formatCount } from "../words/numbers.ts";
@@ -98,6 +99,7 @@ function StartTime({
   fault: string | undefined;
 }) {
   const { update } = useParts();
+  const now = useNow();
   const { local, zone, isSecond } = timing;
   const set = (change: Partial<typeof timing>) => update({ timing: { ...timing, ...change } });
   const isKnown = isZone(zone);
@@ -132,7 +134,7 @@ function StartTime({
               />
               <datalist id="builder-zones">
                 {allZones().map((name) => (
-                  <option key={name} value={name} />
+                  <option key={name}>{name}</option>
                 ))}
               </datalist>
             </>
@@ -174,7 +176,7 @@ function StartTime({
         <p className="muted">
           {formatFull(at, zone)}
           {zone !== "UTC" && <> = {formatFull(at, "UTC")}</>}
-          {Date.parse(at) < Date.now() && " – this is past: it begins as soon as it is started."}
+          {Date.parse(at) < now.getTime() && " – this is past: it begins as soon as it is started."}
         </p>
       )}
     </div>

@@ -49,7 +49,6 @@ export function useBuilder(start: BuilderStart, keeps: boolean, onCreated: (id: 
   const [isEdited, setEdited] = useState(false);
   const key = useRef(crypto.randomUUID());
   const latest = useRef({ draft, stored, tested });
-  latest.current = { draft, stored, tested };
 
   const isNew = stored === null;
   const isFrozen = stored !== null && stored.campaign.frozenAt !== null;
@@ -83,6 +82,7 @@ export function useBuilder(start: BuilderStart, keeps: boolean, onCreated: (id: 
   );
   const markTested = () => {
     const message = messageOf(draft);
+    latest.current.tested = message;
     setTested(message);
     keep({ tested: message });
   };
@@ -162,7 +162,9 @@ export function useBuilder(start: BuilderStart, keeps: boolean, onCreated: (id: 
     !conflict &&
     !saveError;
   useEffect(() => {
-    if (shouldSave) void save();
+    if (!shouldSave) return;
+    const timer = setTimeout(() => void save());
+    return () => clearTimeout(timer);
   }, [shouldSave, save]);
 
   /** Goes on with what was merged from both versions. */

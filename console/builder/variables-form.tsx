@@ -73,6 +73,9 @@ export function VariablesForm({ schema, data, onChange, at, faultOf }: Variables
   });
 }
 
+const toText = (value: unknown): string =>
+  value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value);
+
 interface VariableFieldProps {
   label: string;
   variable: VariableSchema;
@@ -117,8 +120,8 @@ function VariableField({ label, variable, value, onChange, fault }: VariableFiel
         const isNumber = types.includes("number") || types.includes("integer");
         const shared = {
           ...control,
-          value: value === undefined ? "" : String(value),
-          placeholder: example === undefined ? undefined : String(example),
+          value: toText(value),
+          placeholder: toText(example),
         };
         if (!isNumber && (variable.maxLength ?? 0) > 200)
           return (

@@ -14,23 +14,21 @@ interface WaterfallProps {
 export function Waterfall({ from, steps, rest }: WaterfallProps) {
   const shown = steps.filter(({ count }) => count > 0);
   const shareOf = (count: number) => (from.count === 0 ? 0 : count / from.count);
-  let left = from.count;
+  const leftAfter = (index: number) =>
+    shown.slice(0, index + 1).reduce((left, { count }) => left - count, from.count);
   return (
     <ol className={styles.waterfall}>
       <Step {...from} share={1} start={0} sign="" />
-      {shown.map(({ name, count }) => {
-        left -= count;
-        return (
-          <Step
-            key={name}
-            name={name}
-            count={count}
-            share={shareOf(count)}
-            start={shareOf(left)}
-            sign="−"
-          />
-        );
-      })}
+      {shown.map(({ name, count }, index) => (
+        <Step
+          key={name}
+          name={name}
+          count={count}
+          share={shareOf(count)}
+          start={shareOf(leftAfter(index))}
+          sign="−"
+        />
+      ))}
       <Step {...rest} share={shareOf(rest.count)} start={0} sign="=" isRest />
     </ol>
   );

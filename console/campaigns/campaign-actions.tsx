@@ -1,8 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Campaign } from "./queries.ts";
 import { includesRole, useSession } from "../api/session.ts";
+import buttons from "../parts/button.module.css";
 import { Button } from "../parts/button.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
@@ -53,6 +54,11 @@ export function CampaignActions({ campaign }: { campaign: Campaign }) {
           {campaignVerbs[verb].name}
         </Button>
       ))}
+      {campaign.status !== "completed" && campaign.status !== "cancelled" && (
+        <Link to="/campaigns/$id/edit" params={{ id: campaign.id }} className={buttons.button}>
+          Edit
+        </Link>
+      )}
       <Button
         icon="duplicate"
         needs="sender"

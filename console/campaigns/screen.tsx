@@ -1,8 +1,9 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { type Campaign, campaignsQuery } from "./queries.ts";
 import { useSelection } from "../deliveries/selection.ts";
+import buttons from "../parts/button.module.css";
 import { Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
@@ -25,7 +26,15 @@ export function CampaignsScreen() {
   const isFiltered = Object.values(filters).some((value) => value !== undefined);
   const retry = () => void refetch();
   return (
-    <Page title="Campaigns" documentTitle="Campaigns">
+    <Page
+      title="Campaigns"
+      documentTitle="Campaigns"
+      actions={
+        <Link to="/campaigns/new" className={`${buttons.button} ${buttons.primary}`}>
+          New campaign
+        </Link>
+      }
+    >
       <CampaignFilterBar
         filters={filters}
         onChange={(changed, isTyping) =>
@@ -45,7 +54,7 @@ export function CampaignsScreen() {
               />
             ) : (
               <Empty icon="campaigns" title="No campaigns yet">
-                A campaign sends one message to an audience. Create one with POST /v1/campaigns.
+                A campaign sends one message to an audience.
               </Empty>
             )}
             {(data.nextCursor !== null || cursor !== undefined) && (

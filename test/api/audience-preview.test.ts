@@ -15,14 +15,14 @@ beforeAll(async () => {
     even: { attribute: "even", equals: true },
     first: { attribute: "number", lessThan: 10 },
   }))
-    expect((await api.send("POST", "/v1/segments", { key, name: key, filter })).status).toBe(201);
+    await api.send("POST", "/v1/segments", { key, name: key, filter });
   for (const address of ["U2@example.org", "u3@example.org"])
     await api.send("POST", "/v1/suppressions", { channel: "email", address });
   for (const name of ["u12", "u14"])
     await api.pool.query("UPDATE recipients SET email = NULL WHERE external_id = $1", [name]);
   // A person whose address was suppressed is erased, and their address belongs to another recipient again.
   await api.send("POST", "/v1/suppressions", { channel: "email", address: "u39@example.org" });
-  expect((await api.send("DELETE", "/v1/recipients/u39")).status).toBe(200);
+  await api.send("DELETE", "/v1/recipients/u39");
   await api.send("PUT", "/v1/recipients/u40", { email: "U39@example.org", attributes: {} });
 });
 afterAll(() => api.stop());

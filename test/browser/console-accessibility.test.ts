@@ -9,6 +9,7 @@ let notification: string;
 let waiting: string;
 let recipient: string;
 let completed: string;
+let draft: string;
 const world = useConsole(async (api) => {
   await populate(api);
   const first = async (path: string) => (await api.send("GET", path)).body.items[0].id as string;
@@ -18,6 +19,7 @@ const world = useConsole(async (api) => {
   recipient = (await api.send("GET", "/v1/recipients/u1")).body.id;
   waiting = await first(`/v1/deliveries?notification=${notification}`);
   completed = await first("/v1/campaigns?status=completed");
+  draft = await first("/v1/campaigns?status=draft");
 });
 
 /** What is looked at: the path of a page, what is done there, and the text that shows that it is ready. */
@@ -372,6 +374,47 @@ const places: readonly {
     name: "the audit trail of a campaign",
     path: () => `campaigns/${campaign}?tab=audit`,
     ready: (page) => page.getByText("A running one").nth(1).waitFor(),
+  },
+  {
+    name: "a new campaign",
+    path: () => "campaigns/new",
+    ready: (page) => page.getByLabel("Template").waitFor(),
+  },
+  {
+    name: "a new campaign with what is missing, conditions and an hour that comes twice",
+    path: () => "campaigns/new",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Add conditions" }).click();
+      await page.getByRole("button", { name: "Add a group" }).click();
+      await page.getByRole("radio", { name: "At a time" }).check();
+      await page.getByLabel("By the clocks of").fill("Europe/Berlin");
+      await page.getByLabel("Day and time").fill("2090-10-29T02:30");
+      await page.getByRole("button", { name: "Schedule…" }).click();
+    },
+    ready: (page) => page.getByLabel("Problems").waitFor(),
+  },
+  {
+    name: "the edit of a draft, with its forecast",
+    path: () => `campaigns/${draft}/edit`,
+    ready: async (page) => {
+      await page.locator("#review li", { hasText: "Reachable" }).waitFor();
+      await page.frameLocator("iframe").locator("p").first().waitFor();
+    },
+  },
+  {
+    name: "the start of a campaign",
+    path: () => `campaigns/${draft}/edit`,
+    act: (page) => page.getByRole("button", { name: "Start…" }).click(),
+    ready: (page) => page.getByRole("button", { name: /^Start for [1-9]/ }).waitFor(),
+  },
+  {
+    name: "the edit of a running campaign",
+    path: () => `campaigns/${campaign}/edit`,
+    act: async (page) => {
+      await page.getByLabel("Order").fill("B-2");
+      await page.getByRole("button", { name: "Apply the changes…" }).click();
+    },
+    ready: (page) => page.getByText("Who gets what").waitFor(),
   },
 ];
 
