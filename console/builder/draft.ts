@@ -134,7 +134,10 @@ export function bodyOf(draft: Draft): CampaignBody | null {
 
 /** The fields of a campaign that a draft changes, as an edit. A burst that was set elsewhere stays while its rate does. */
 export function changesOf(draft: Draft, base: Campaign): CampaignPatch {
-  const wanted = { ...bodyOf(draft), startAt: startOf(draft.timing) ?? undefined };
+  const startAt = startOf(draft.timing);
+  // The form has minutes: the seconds of a start that was set elsewhere stay.
+  const isMoved = startAt != null && startAt.slice(0, 16) !== base.startAt?.slice(0, 16);
+  const wanted = { ...bodyOf(draft), ...(isMoved && { startAt }) };
   const before: Record<string, unknown> = {
     ...base,
     throttle: base.throttle && { perSecond: base.throttle.perSecond },
