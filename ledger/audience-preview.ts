@@ -5,10 +5,10 @@ import type { routedChannels } from "../domain/policy/route.ts";
 import { audienceParts, audienceWhere, hasAddress } from "./audience-sql.ts";
 import { inTransaction } from "./transaction.ts";
 
-export type PreviewedChannel = (typeof routedChannels)[number];
+type PreviewedChannel = (typeof routedChannels)[number];
 
 /** What becomes of the recipients that an audience includes. Each is counted once, for the first of these that applies. */
-export interface AudienceCounts {
+interface AudienceCounts {
   erased: number;
   excluded: number;
   /** All addresses on the channels are on the suppression list. */

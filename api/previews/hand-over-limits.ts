@@ -8,7 +8,7 @@ import { gateJson } from "../operations/gates.ts";
 import type { Services } from "../services.ts";
 
 /** A limit with the name of what it limits. */
-export type NamedLimit = HandOverLimit & { kind: "channel" | "provider"; name: string };
+type NamedLimit = HandOverLimit & { kind: "channel" | "provider"; name: string };
 
 /** What limits the hand-overs of a channel. */
 export interface ChannelLimits {

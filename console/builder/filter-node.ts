@@ -9,7 +9,7 @@ export type FilterNode =
 
 export type ConditionNode = Extract<FilterNode, { kind: "condition" }>;
 
-export const operators = {
+const operators = {
   attribute: [
     "equals",
     "in",

@@ -6,7 +6,7 @@ import { Button } from "../parts/button.tsx";
 import { useZone } from "../parts/instant.tsx";
 import { useNow } from "../parts/now.ts";
 import { Page } from "../parts/page.tsx";
-import { Empty, Failed, Loading } from "../parts/states.tsx";
+import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { formatShort } from "../words/instants.ts";
 import { AudienceSection } from "./audience-section.tsx";
 import { BuilderBar } from "./builder-bar.tsx";
@@ -17,7 +17,7 @@ import { draftName, forgetDraft, type KeptDraft, readDraft } from "./draft-store
 import { GuardSection } from "./guard-section.tsx";
 import { MessageSection } from "./message-section.tsx";
 import { Outline } from "./outline.tsx";
-import { type SectionId, sectionIds } from "./problems.ts";
+import { faultsOf, type SectionId, sectionIds } from "./problems.ts";
 import { audienceQuery, type Stored, storedQuery } from "./queries.ts";
 import { ReviewSection } from "./review-section.tsx";
 import { TimingSection } from "./timing-section.tsx";
@@ -197,6 +197,9 @@ function Editor({ start, keeps, notice, onCreated }: EditorProps) {
         actions={<BuilderBar problems={problems} onRefused={() => setShowsMissing(true)} />}
       >
         {notice}
+        {builder.saveError !== null && faultsOf(builder.saveError).length === 0 && (
+          <ProblemBanner error={builder.saveError} retry={() => void builder.save()} />
+        )}
         {!includesRole(role, "sender") && (
           <p className={styles.strip}>
             Your role can try everything here, and save nothing: that needs the role sender.

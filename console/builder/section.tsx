@@ -11,22 +11,13 @@ export const sectionNames: Record<SectionId, string> = {
 };
 
 /** A section of the builder. Its heading takes the focus when somebody goes there. */
-export function Section({
-  id,
-  children,
-  aside,
-}: {
-  id: SectionId;
-  children: ReactNode;
-  aside?: ReactNode;
-}) {
+export function Section({ id, children }: { id: SectionId; children: ReactNode }) {
   return (
     <section id={id} className={styles.section} aria-labelledby={`${id}-heading`}>
       <header className={styles.sectionHeading}>
         <h2 id={`${id}-heading`} tabIndex={-1}>
           {sectionNames[id]}
         </h2>
-        {aside}
       </header>
       <div className={styles.sectionBody}>{children}</div>
     </section>

@@ -30,7 +30,7 @@ export interface Conflict {
 }
 
 /** The message of a draft, as far as a test message shows it. */
-export const messageOf = ({ template, data }: Draft) => JSON.stringify([template, data]);
+const messageOf = ({ template, data }: Draft) => JSON.stringify([template, data]);
 
 /**
  * The state of the builder: the draft, what is wrong with it, its forecast, and where it is saved. Each change is kept in the browser at once. A draft that

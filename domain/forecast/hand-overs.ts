@@ -2,7 +2,7 @@ import { hourMs } from "../time/local-time.ts";
 import { type HandOverLimit, LimitMeter } from "./limit-meter.ts";
 
 /** Messages that are ready to be handed over from an instant on (epoch milliseconds). */
-export interface Arrival {
+interface Arrival {
   at: number;
   count: number;
 }
