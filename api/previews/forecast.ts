@@ -46,12 +46,15 @@ export const campaignForecast = z
     handOvers: z.object({
       first: instant("The first hand-over; null if there is none").nullable(),
       last: instant(
-        "The last hand-over; null if there is none, or if some are later than the 31 days that are looked at",
+        "The last hand-over; null if there is none, or if some are more than 31 days after its beginning",
       ).nullable(),
       hours: z
         .array(z.object({ at: instant("The beginning of the hour"), count: countOf("", 3_600) }))
         .openapi({ description: "The hand-overs in each clock hour in UTC that has any" }),
-      beyond: countOf("The messages that would not be handed over within 31 days", 0),
+      beyond: countOf(
+        "The messages that would not be handed over within 31 days of the beginning",
+        0,
+      ),
     }),
     ahead: countOf("Messages that are due already on the same channels, and go first", 120),
     limits: z

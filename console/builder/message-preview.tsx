@@ -7,6 +7,7 @@ import { formatCount } from "../words/numbers.ts";
 import styles from "./builder.module.css";
 import { findEmptyFields, listFields } from "./empty-fields.ts";
 import { MessageFrame } from "./message-frame.tsx";
+import { faultsOf } from "./problems.ts";
 import { messageQuery, type SampledRecipient, versionQuery } from "./queries.ts";
 
 interface MessagePreviewProps {
@@ -35,6 +36,7 @@ export function MessagePreview({ template, data, sample }: MessagePreviewProps) 
     ...messageQuery(template, data, recipient?.id ?? null),
     placeholderData: keepPreviousData,
   });
+  const faults = faultsOf(error);
   const step = (by: number) =>
     sample.length > 0 && setPlace((index + by + sample.length) % sample.length);
   useShortcuts({ "[": () => step(-1), "]": () => step(1) });
@@ -126,6 +128,17 @@ export function MessagePreview({ template, data, sample }: MessagePreviewProps) 
         ) : (
           <Empty title="Only emails are shown here" />
         )
+      ) : faults.length > 0 ? (
+        <div className={styles.strip} role="status">
+          <p>The message cannot be shown yet:</p>
+          <ul>
+            {faults.map(({ field, message: fault }) => (
+              <li key={field}>
+                <code>{field.replace(/^\/(data\/)?/, "")}</code> {fault}
+              </li>
+            ))}
+          </ul>
+        </div>
       ) : error ? (
         <Failed what="the preview" error={error} retry={() => void refetch()} />
       ) : (

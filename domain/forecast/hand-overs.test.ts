@@ -84,6 +84,16 @@ describe("the hand-overs of a campaign", () => {
     expect(forecast({ gate })).toMatchObject({ first: minutes(45), last: minutes(45) });
   });
 
+  it("are looked at from the first message on, however late it is", () => {
+    const years = noon + 60 * 365 * 24 * hourMs;
+    const gate = { ...none, permitsPerSecond: 1, dailyQuota: 600, usedToday: 600 };
+    expect(forecast({ arrivals: [{ at: years, count: 900 }], ahead: 5, gate })).toMatchObject({
+      first: years,
+      beyond: 0,
+      hours: [{ count: 600 }, { count: 300 }],
+    });
+  });
+
   it("may not end within the time that is looked at", () => {
     const { hours, beyond, last } = forecast({ gate: { ...none, dailyQuota: 10 } });
     expect(hours.reduce((sum, { count }) => sum + count, 0) + beyond).toBe(1_000);

@@ -36,7 +36,7 @@ export interface HandOverForecast {
   beyond: number;
 }
 
-/** How far ahead hand-overs are looked at. */
+/** How long hand-overs are looked at, from the first message on. */
 export const forecastMs = 31 * 24 * hourMs;
 
 /**
@@ -46,15 +46,18 @@ export const forecastMs = 31 * 24 * hourMs;
 export function forecastHandOvers({ from, throttle, channels }: HandOverPlan): HandOverForecast {
   const lanes = channels.map((load) => new Lane(load, from));
   const pace = new LimitMeter({ ...unlimited, permitsPerSecond: throttle }, from);
-  const end = from + forecastMs;
+  const arrivals = channels.flatMap((load) => load.arrivals.map(({ at }) => at));
+  const end = Math.max(from, arrivals.length === 0 ? from : Math.min(...arrivals)) + forecastMs;
   const hours = new Map<number, number>();
   let first: number | null = null;
   let last: number | null = null;
   for (let start = from; start < end && lanes.some((lane) => lane.isOwing);) {
-    const next = Math.min(
-      (Math.floor(start / hourMs) + 1) * hourMs,
-      ...lanes.map((lane) => lane.nextChangeAfter(start)),
-    );
+    const change = Math.min(...lanes.map((lane) => lane.nextChangeAfter(start)));
+    if (lanes.every((lane) => lane.isIdle(start))) {
+      start = change;
+      continue;
+    }
+    const next = Math.min((Math.floor(start / hourMs) + 1) * hourMs, change);
     let room = pace.open(start, next);
     let taken = 0;
     for (const lane of lanes) {
@@ -118,6 +121,12 @@ class Lane {
 
   get isOwing(): boolean {
     return this.#ready > 0 || this.#arrivals.length > 0;
+  }
+
+  /** Whether there is nothing to hand over at an instant. */
+  isIdle(at: number): boolean {
+    const next = this.#arrivals.at(-1);
+    return this.#ready === 0 && this.#ahead === 0 && (next === undefined || next.at > at);
   }
 
   /** The next instant after `start` at which messages arrive or a limit opens. */

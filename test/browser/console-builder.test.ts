@@ -55,7 +55,7 @@ const read = async (id: string) => (await world.api.send("GET", `/v1/campaigns/$
 async function tabTo(page: Page, target: Locator): Promise<void> {
   await target.waitFor();
   for (let presses = 0; presses < 60; presses++) {
-    if (await target.evaluate("(element) => element === document.activeElement")) return;
+    if ((await target.and(page.locator(":focus")).count()) > 0) return;
     await page.keyboard.press("Tab");
   }
   throw new Error("the Tab key does not reach the element");
