@@ -82,10 +82,13 @@ export function Choice<Value extends string>({
         data-chosen={chosen.length > 0}
         popoverTarget={id}
         onClick={({ currentTarget }) => {
-          // The list opens below its button; pages scroll, so the place is measured.
-          const { left, bottom } = currentTarget.getBoundingClientRect();
-          box.current!.style.left = `${Math.min(left, innerWidth - 264)}px`;
-          box.current!.style.top = `${bottom + 4}px`;
+          // The list opens where there is more room, below or above its button; pages scroll, so the place is measured.
+          const { left, top, bottom } = currentTarget.getBoundingClientRect();
+          const isBelow = top + bottom < innerHeight;
+          const { style } = box.current!;
+          style.left = `${Math.min(left, innerWidth - 264)}px`;
+          style.top = isBelow ? `${bottom + 4}px` : "auto";
+          style.bottom = isBelow ? "auto" : `${innerHeight - top + 4}px`;
         }}
       >
         {label}
