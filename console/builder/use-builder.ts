@@ -151,7 +151,8 @@ export function useBuilder(start: BuilderStart, keeps: boolean, onCreated: (id: 
   const change =
     stored === null || bodyOf(draft) === null ? null : changesOf(draft, stored.campaign);
   if (change && stored?.campaign.status === "draft") delete change.startAt;
-  const isDirty = isNew ? isEdited : Object.keys(change ?? {}).length > 0;
+  // What is not complete cannot be compared with what is stored.
+  const isDirty = change === null ? isEdited : Object.keys(change).length > 0;
   const shouldSave =
     savesItself &&
     mayWrite &&
