@@ -35,6 +35,7 @@ export const tagDescriptions: Record<string, string> = {
   me: "Operations for recipients themselves, who use a token of their own.",
   tombstones: "Erased recipients, kept without personal data so that the ledger adds up.",
   segments: "Saved filters over recipients, used as audiences.",
+  audiences: "Counts of the recipients that segments and conditions include together.",
   templates: "Messages with variables. A version never changes once it is written.",
   attachments: "Files that notifications send with their emails.",
   layouts: "HTML that templates include. A saved template version has a copy of it.",

@@ -133,7 +133,11 @@ describe("the builder", () => {
     expect(await read(id)).toMatchObject({ status: "scheduled", data: { order: "A-17" } });
 
     const worker = createCampaignWorker(world.api.pool);
-    await worker.run(id);
+    const progress = async () => {
+      await worker.run(id);
+      return (await world.api.send("GET", `/v1/campaigns/${id}/progress`)).body.counts;
+    };
+    await until(progress, patience).toMatchObject({ pending: 0, sent: 1_195, suppressed: 2 });
     await page.reload();
     await page.getByRole("img", { name: /1,195 sent/ }).waitFor();
     expect(world.complaints).toEqual([]);
