@@ -6,6 +6,7 @@ import { localeTag, recipientProfile, recipientReference } from "../../domain/re
 import { text } from "../../domain/text.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
 import { contentChannels, type ContentChannel } from "../../domain/templates/content-parts.ts";
+import { findPart } from "../../domain/templates/preview.ts";
 import type { RecipientScope } from "../../domain/templates/template.ts";
 import {
   messageWarnings,
@@ -14,7 +15,7 @@ import {
 } from "../../domain/templates/warnings.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { maySend } from "../http/masking.ts";
-import { invalid } from "../http/problem.ts";
+import { invalid, jsonPointer } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 import { fieldErrors } from "./version-cache.ts";
@@ -53,6 +54,11 @@ const previewRequest = z.strictObject({
     }),
 });
 
+const sender = (description: string, example: string) =>
+  z.string().nullable().openapi({ description, example });
+
+const bytes = z.number().int().openapi({ example: 2_048 });
+
 const chosen = {
   locale: z.string().nullable().openapi({
     description: "The locale whose content was chosen; null for the default content",
@@ -82,6 +88,16 @@ const previewAnswer = <More extends z.core.$ZodLooseShape>(more: More) =>
       subject: z.string().openapi({ example: "Order A-1 is on its way" }),
       html: z.string().openapi({ example: "<p>Hello Ada, A-1 is on its way.</p>" }),
       text: z.string().openapi({ example: "Hello Ada, A-1 is on its way." }),
+      headers: z
+        .object({
+          fromName: sender("Null for that of the installation", "Example Shop"),
+          fromAddress: sender("Null for that of the installation", "orders@example.org"),
+          replyTo: sender("Null if answers go to the sender", "help@example.org"),
+        })
+        .openapi({ description: "The headers that the template sets, besides the subject" }),
+      bytes: z
+        .object({ html: bytes, text: bytes })
+        .openapi({ description: "The sizes of the parts in UTF-8, before they are encoded" }),
       ...chosen,
     }),
     z.object({
@@ -190,7 +206,7 @@ export function templatePreviewRoutes(services: Services) {
   /** Renders a version; throws the problem of content, data or a recipient with which that is impossible. */
   async function render(
     c: Context<ApiEnv>,
-    version: { id: string | null; content: TemplateContent; variables: unknown },
+    version: { id: string | null; content: TemplateContent; source: unknown; variables: unknown },
     { channel, locale, client, data, recipient }: PreviewRequest,
   ) {
     const resolved = await resolveRecipient(c, recipient);
@@ -200,22 +216,42 @@ export function templatePreviewRoutes(services: Services) {
     switch (preview.kind) {
       case "unfit":
         throw invalid(fieldErrors(preview.faults));
-      case "fault":
-        throw invalid([
-          {
-            in: "body",
-            field: "/data",
-            message: `does not fit the template: ${preview.fault}`,
-            ...preview.position,
-          },
-        ]);
+      case "fault": {
+        const { fault, part, position } = preview;
+        // Only an unsaved version has its content in the request.
+        const field =
+          version.id === null && part !== null
+            ? jsonPointer([
+                "content",
+                ...findPart(channel, version.content, localized.locale, part),
+              ])
+            : "/data";
+        // Within layouts, lines are not those that the author knows.
+        const place = version.source == null ? position : null;
+        const message = `does not fit the template: ${place === null ? fault.replace(/, line:\d+, col:\d+$/, "") : fault}`;
+        throw invalid([{ in: "body", field, message, ...place }]);
+      }
       case "rendered": {
         const { message } = preview;
         const found = messageWarnings(channel, message, client).map(({ field, ...warning }) => ({
           ...warning,
           path: `/${field}`,
         }));
-        return { ...message, warnings: found };
+        if (message.channel !== "email") return { ...message, warnings: found };
+        const { fromName, fromAddress, replyTo } = version.content.email ?? {};
+        return {
+          ...message,
+          headers: {
+            fromName: fromName ?? null,
+            fromAddress: fromAddress ?? null,
+            replyTo: replyTo ?? null,
+          },
+          bytes: {
+            html: Buffer.byteLength(message.html),
+            text: Buffer.byteLength(message.text),
+          },
+          warnings: found,
+        };
       }
     }
   }

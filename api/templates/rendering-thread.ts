@@ -29,7 +29,14 @@ export type RenderingResult =
   | { kind: "rendered"; message: PreviewMessage }
   /** The data do not fit the variables. */
   | { kind: "unfit"; faults: Fault[] }
-  | { kind: "fault"; fault: string; isBeyondLimit: boolean; position: Position | null };
+  | {
+      kind: "fault";
+      fault: string;
+      /** The part of the message that cannot be rendered; null where that is not known. */
+      part: string | null;
+      isBeyondLimit: boolean;
+      position: Position | null;
+    };
 
 /** Checks or renders a template in a thread. */
 export default function renderInThread(task: RenderingTask): RenderingResult {
@@ -43,7 +50,7 @@ export default function renderInThread(task: RenderingTask): RenderingResult {
     return { kind: "rendered", message };
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    const { message: fault, isBeyondLimit, position } = error;
-    return { kind: "fault", fault, isBeyondLimit, position };
+    const { message: fault, part, isBeyondLimit, position } = error;
+    return { kind: "fault", fault, part, isBeyondLimit, position };
   }
 }

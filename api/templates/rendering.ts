@@ -25,7 +25,7 @@ const keptRows = 1_000;
 type Preview =
   | { kind: "rendered"; message: PreviewMessage }
   | { kind: "unfit"; faults: Fault[] }
-  | { kind: "fault"; fault: string; position: Position | null };
+  | { kind: "fault"; fault: string; part: string | null; position: Position | null };
 
 /** A version to preview, whose content was checked. `id` is null for one that is not saved. */
 interface PreviewedVersion {
@@ -104,7 +104,13 @@ export function createTemplateRendering(): TemplateRendering {
         }),
         () =>
           row.isResting(performance.now())
-            ? { kind: "fault", fault: row.restReason, isBeyondLimit: false, position: null }
+            ? {
+                kind: "fault",
+                fault: row.restReason,
+                part: null,
+                isBeyondLimit: false,
+                position: null,
+              }
             : null,
       );
       if (result.kind === "rendered") row.recordSuccess();

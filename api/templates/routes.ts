@@ -128,7 +128,7 @@ export function templateRoutes(services: Services) {
         const { template, version } = await insertTemplate(tx, { key, name }, prepared, clock());
         return {
           body: {
-            ...templateJson(template, 1),
+            ...templateJson(template, { latestVersion: 1, unfinishedCampaigns: 0 }),
             activeVersion: versionJson(version),
             warnings: contentWarnings(prepared.content),
           },
@@ -149,8 +149,8 @@ export function templateRoutes(services: Services) {
         sortable,
         async (page) =>
           withVersions(prisma, await prisma.template.findMany(filterBy(page, ...filters))),
-        ({ active, latest, ...row }) => ({
-          ...templateJson(row, latest),
+        ({ active, ...row }) => ({
+          ...templateJson(row, row),
           activeVersion: versionSummaryJson(active),
         }),
       );
@@ -168,12 +168,12 @@ export function templateRoutes(services: Services) {
         const { template, version } = await insertTemplate(
           tx,
           { key, name },
-          await copyVersion(tx, source),
+          await copyVersion(tx, source, c.get("caller").id),
           clock(),
         );
         return {
           body: {
-            ...templateJson(template, 1),
+            ...templateJson(template, { latestVersion: 1, unfinishedCampaigns: 0 }),
             activeVersion: versionJson(version),
             warnings: contentWarnings(source.content as TemplateContent),
           },
@@ -216,25 +216,36 @@ export function templateRoutes(services: Services) {
 }
 
 interface ListedVersions {
-  active: { id: string; version: number; createdAt: Date };
-  latest: number;
+  active: { id: string; version: number; createdBy: string | null; createdAt: Date };
+  latestVersion: number;
+  unfinishedCampaigns: number;
 }
 
-/** Adds the active version, without its content, and the highest version number to each template. */
+/** Adds the active version, without its content, the highest version number and the number of unfinished campaigns to each template. */
 async function withVersions(
   prisma: Pick<PrismaClient, "$queryRaw">,
   templates: readonly Template[],
 ): Promise<(Template & ListedVersions)[]> {
   const rows = await prisma.$queryRaw<
-    { templateId: string; id: string; version: number; createdAt: Date; latest: number }[]
+    (ListedVersions["active"] & Omit<ListedVersions, "active"> & { templateId: string })[]
   >`
-    SELECT t.id AS "templateId", v.id, v.version, v.created_at AS "createdAt", (
+    WITH unfinished AS (
+      SELECT v.template_id, count(*)::int AS campaigns
+      FROM campaigns AS c JOIN template_versions AS v ON v.id = c.template_version_id
+      WHERE c.finished_at IS NULL GROUP BY v.template_id
+    )
+    SELECT t.id AS "templateId", v.id, v.version, v.created_by AS "createdBy", v.created_at AS "createdAt", (
       SELECT max(l.version) FROM template_versions AS l WHERE l.template_id = t.id
-    ) AS latest
-    FROM templates AS t JOIN template_versions AS v ON v.template_id = t.id AND v.version = t.active_version
+    ) AS "latestVersion", coalesce(u.campaigns, 0) AS "unfinishedCampaigns"
+    FROM templates AS t
+    JOIN template_versions AS v ON v.template_id = t.id AND v.version = t.active_version
+    LEFT JOIN unfinished AS u ON u.template_id = t.id
     WHERE t.id = ANY(${templates.map(({ id }) => id)}::uuid[])`;
   const versions = new Map(
-    rows.map(({ templateId, latest, ...active }) => [templateId, { active, latest }]),
+    rows.map(({ templateId, latestVersion, unfinishedCampaigns, ...active }) => [
+      templateId,
+      { active, latestVersion, unfinishedCampaigns },
+    ]),
   );
   return templates.map((template) => ({ ...template, ...versions.get(template.id)! }));
 }

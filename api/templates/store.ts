@@ -60,6 +60,11 @@ export const versionSummary = z
   .object({
     id: z.string().openapi({ example: "tpv_01jd3v8qyee7fr8xmcsnh5hbcd" }),
     version: z.number().int().openapi({ example: 2 }),
+    createdBy: z.string().nullable().openapi({
+      description:
+        "The author of the version: `bootstrap`, or the id of an API key or of a person. Null for a version that was saved before authors were kept",
+      example: "bootstrap",
+    }),
     createdAt: z.iso.datetime(),
   })
   .openapi("TemplateVersionSummary");
@@ -87,6 +92,11 @@ export const templateSummary = z
     latestVersion: z.number().int().openapi({
       description: "The highest version number; not always the active version",
       example: 2,
+    }),
+    unfinishedCampaigns: z.number().int().openapi({
+      description:
+        "How many campaigns that have not ended, among them drafts, use a version of the template. Each keeps its version",
+      example: 1,
     }),
     createdAt: z.iso.datetime(),
     archivedAt: z.iso.datetime().nullable().openapi({
@@ -166,6 +176,7 @@ function variablesErrors(variables: TemplateVariables): FieldError[] {
 
 /** A version that can be saved. */
 export interface NewVersion {
+  createdBy: string;
   /** Without tags in the place of layouts. */
   content: TemplateContent;
   /** The content with these tags; null where it has none. */
@@ -193,6 +204,7 @@ export async function prepareVersion(
   const errors = [...contentErrors(faults), ...variablesErrors(variables)];
   if (errors.length > 0) throw invalid(errors);
   return {
+    createdBy: caller.id,
     content: flat.content,
     source: flat.isChanged ? content : null,
     variables,
@@ -278,7 +290,7 @@ export async function insertVersion(
   tx: Prisma.TransactionClient,
   template: Template,
   version: number,
-  { content, source, variables, layouts }: NewVersion,
+  { content, source, variables, layouts, createdBy }: NewVersion,
   now: Date,
 ): Promise<TemplateVersion> {
   const row = await tx.templateVersion.create({
@@ -289,6 +301,7 @@ export async function insertVersion(
       content,
       ...(source && { source }),
       variables: variables as Prisma.InputJsonObject,
+      createdBy,
       createdAt: now,
     },
   });
@@ -303,13 +316,15 @@ export async function insertVersion(
   return row;
 }
 
-/** Returns a saved version as one to be saved again under another template. */
+/** Returns a saved version as one to be saved again under another template, by another author. */
 export async function copyVersion(
   client: Pick<Prisma.TransactionClient, "layoutUse">,
   { id, content, source, variables }: TemplateVersion,
+  createdBy: string,
 ): Promise<NewVersion> {
   const uses = await client.layoutUse.findMany({ where: { templateVersionId: id } });
   return {
+    createdBy,
     content: content as TemplateContent,
     source: source as TemplateContent | null,
     variables,
@@ -318,32 +333,45 @@ export async function copyVersion(
 }
 
 /** Makes the answer that shows a template. */
-export async function templateAnswer(client: Client, template: Template) {
+export async function templateAnswer(
+  client: Client & Pick<Prisma.TransactionClient, "campaign">,
+  template: Template,
+) {
   const active = await findVersion(client, template);
+  const unfinishedCampaigns = await client.campaign.count({
+    where: { finishedAt: null, templateVersion: { templateId: template.id } },
+  });
   return {
-    ...templateJson(template, await latestVersion(client, template)),
+    ...templateJson(template, {
+      latestVersion: await latestVersion(client, template),
+      unfinishedCampaigns,
+    }),
     activeVersion: versionJson(active),
   };
 }
 
 export function templateJson(
   { id, key, name, createdAt, archivedAt }: Template,
-  latestVersion: number,
+  { latestVersion, unfinishedCampaigns }: { latestVersion: number; unfinishedCampaigns: number },
 ) {
   return {
     id: publicId("template", id),
     key,
     name,
     latestVersion,
+    unfinishedCampaigns,
     createdAt: createdAt.toISOString(),
     archivedAt: archivedAt?.toISOString() ?? null,
   };
 }
 
-export function versionSummaryJson(row: Pick<TemplateVersion, "id" | "version" | "createdAt">) {
+export function versionSummaryJson(
+  row: Pick<TemplateVersion, "id" | "version" | "createdBy" | "createdAt">,
+) {
   return {
     id: publicId("templateVersion", row.id),
     version: row.version,
+    createdBy: row.createdBy,
     createdAt: row.createdAt.toISOString(),
   };
 }

@@ -1,8 +1,10 @@
 import { z } from "@hono/zod-openapi";
+import { templateVersionNumber } from "../../domain/notification.ts";
 import { changeOf } from "../http/audit.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { filterBy, readPage } from "../http/page-reading.ts";
 import { pageOf, pageQuery } from "../http/pages.ts";
+import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import {
   contentWarnings,
@@ -38,6 +40,11 @@ const add = defineRoute({
       versionBody.extend({
         activate: z.boolean().default(true).openapi({
           description: "Whether this version is used from now on where a request names none",
+        }),
+        latestVersion: templateVersionNumber.optional().openapi({
+          description:
+            "The latest version that the caller knows of. If another one has been added meanwhile, the request is refused with 409",
+          example: 2,
         }),
       }),
     ),
@@ -81,13 +88,19 @@ export function templateVersionRoutes(services: Services) {
   return createRouter()
     .openapi(add, async (c) => {
       const { key } = c.req.valid("param");
-      const { content, variables, activate } = c.req.valid("json");
+      const { content, variables, activate, latestVersion: known } = c.req.valid("json");
       const prepared = await prepareVersion(services, c.get("caller"), { content, variables });
       return withIdempotentTransaction(c, services, 201, async (tx) => {
         refuseForeignSender(content.email, services.config, "/content/email");
         // Locked, so that two new versions get two numbers.
         const before = await lockTemplate(tx, key);
-        const version = (await latestVersion(tx, before)) + 1;
+        const latest = await latestVersion(tx, before);
+        if (known !== undefined && known !== latest)
+          throw new Problem(
+            "conflict",
+            `The latest version of the template is ${latest}, not ${known}: another one has been added meanwhile. Compare with it, and send latestVersion ${latest}.`,
+          );
+        const version = latest + 1;
         await insertVersion(tx, before, version, prepared, clock());
         const after = activate
           ? await tx.template.update({ where: { key }, data: { activeVersion: version } })

@@ -1,7 +1,7 @@
 import { contentChannels, type ContentParts, type LocalizedContent } from "./content-parts.ts";
 
 /** Returns a language tag and the tags that it falls back to, such as de-AT and de, the most specific first (RFC 4647, 3.4). */
-function fallbacks(tag: string): string[] {
+export function fallbacks(tag: string): string[] {
   const parts = tag.split("-");
   const tags: string[] = [];
   for (let length = parts.length; length > 0; length -= 1) {

@@ -1,8 +1,8 @@
 import type { TemplateContent } from "./content.ts";
-import type { ContentChannel } from "./content-parts.ts";
+import type { ContentChannel, ContentParts } from "./content-parts.ts";
 import { sourceOf } from "./content-for.ts";
 import { compileInApp, type InAppMessage, renderInApp } from "./in-app.ts";
-import { localizeContent, matchLocale } from "./locales.ts";
+import { fallbacks, localizeContent, matchLocale } from "./locales.ts";
 import { compilePush, type PushMessage, renderPush } from "./push.ts";
 import { type EmailBody, emailScope, type RecipientScope, renderEmail } from "./template.ts";
 
@@ -37,4 +37,31 @@ export function renderPreview(
     case "in_app":
       return { channel, ...chosen, ...renderInApp(compileInApp(content, locale), scope) };
   }
+}
+
+/**
+ * Finds the template of a part of a message, such as `html`: the path to it in the content. Where the message is derived from another
+ * channel, this is the path to that channel.
+ */
+export function findPart(
+  channel: ContentChannel,
+  content: TemplateContent,
+  recipientLocale: string,
+  part: string,
+): PropertyKey[] {
+  const locale = matchLocale(content, recipientLocale);
+  const source = sourceOf(channel, localizeContent(content, locale));
+  if (source !== channel) return [source];
+  const [field = part, ...rest] = part.split(".");
+  const has = (parts: ContentParts | undefined, name: string) =>
+    parts?.[channel] !== undefined && name in parts[channel];
+  const tag = (name: string) =>
+    locale === null
+      ? undefined
+      : fallbacks(locale).find((each) => has(content.locales?.[each], name));
+  const isMade = field === "text" && tag("text") === undefined && !has(content, "text");
+  // The text part is made from the HTML.
+  const name = isMade ? "html" : field;
+  const chosen = tag(name);
+  return [...(chosen === undefined ? [] : ["locales", chosen]), channel, name, ...rest];
 }

@@ -19,8 +19,11 @@ export class TemplateError extends Error {
   readonly isBeyondLimit: boolean;
   /** The place of the fault in its template; null where it is not known. */
   readonly position: Position | null;
+  /** The part of the message, such as `html` or `actions.0.url`. */
+  readonly part: string;
   constructor(part: string, fault: string, isBeyondLimit = false) {
     super(`${part}: ${fault}`);
+    this.part = part;
     this.isBeyondLimit = isBeyondLimit;
     const [, line, column] = /, line:(\d+), col:(\d+)/.exec(fault) ?? [];
     this.position = line === undefined ? null : { line: Number(line), column: Number(column) };

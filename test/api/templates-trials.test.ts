@@ -24,6 +24,8 @@ describe("a preview", () => {
       subject: "Order A-1 is on its way",
       html: "<p>Hello N0, A-1 is on its way.</p>",
       text: "Hello N0, A-1 is on its way.",
+      headers: { fromName: null, fromAddress: null, replyTo: null },
+      bytes: { html: 35, text: 28 },
       warnings: [],
     });
     const inline = await api.send("POST", `${path}/preview`, {
@@ -61,6 +63,57 @@ describe("a preview", () => {
     const data = { items: ["Tea & <b>", "Milk\rand honey"] };
     const { body } = await api.send("POST", "/v1/templates/table/preview", { data });
     expect(body.text).toBe("Tea & <b> 12\nMilk and honey 12");
+  });
+
+  it("of content that is not saved names the field, line and column of each error, and saves nothing", async () => {
+    const counts = () =>
+      Promise.all([api.prisma.template.count(), api.prisma.templateVersion.count()]);
+    const before = await counts();
+    const errorsOf = async (content: object, request: object = {}) =>
+      (await api.send("POST", "/v1/templates/preview", { content, data: {}, ...request })).body
+        .errors;
+    const email = { subject: "S", html: "<p>\n {{ 1 | divided_by: n }}</p>" };
+    expect(await errorsOf({ email: { subject: "{{ a", html: "x\n{% if %}" } })).toMatchObject([
+      { field: "/content/email/subject", line: 1, column: 1 },
+      { field: "/content/email/html", line: 2 },
+    ]);
+    const fault = { in: "body", line: 2, column: 2 };
+    expect(await errorsOf({ email }, { data: { n: 0 } })).toMatchObject([
+      { ...fault, field: "/content/email/html" },
+    ]);
+    const content = {
+      email: { subject: "S", html: "H" },
+      locales: { de: { email } },
+    };
+    expect(await errorsOf(content, { locale: "de-AT", data: { n: 0 } })).toMatchObject([
+      { ...fault, field: "/content/locales/de/email/html" },
+    ]);
+    expect(await errorsOf({ email }, { channel: "push", data: { n: 0 } })).toMatchObject([
+      { ...fault, field: "/content/email" },
+    ]);
+    const saved = { key: "divides", name: "D", content: { email } };
+    await api.send("POST", "/v1/templates", saved);
+    expect(
+      (await api.send("POST", "/v1/templates/divides/preview", { data: { n: 0 } })).body.errors,
+    ).toMatchObject([{ ...fault, field: "/data" }]);
+    expect(await counts()).toEqual(before.map((count) => count + 1));
+  });
+
+  it("has the headers and the sizes of an email, and only of that", async () => {
+    const email = {
+      subject: "S",
+      html: "<p>é</p>",
+      fromName: "Shop",
+      fromAddress: "shop@example.org",
+    };
+    const request = { content: { email }, data: {} };
+    const { body } = await api.send("POST", "/v1/templates/preview", request);
+    expect(body).toMatchObject({
+      headers: { fromName: "Shop", fromAddress: "shop@example.org", replyTo: null },
+      bytes: { html: 9, text: 2 },
+    });
+    const push = await api.send("POST", "/v1/templates/preview", { ...request, channel: "push" });
+    expect(push.body).not.toHaveProperty("headers");
   });
 
   it("says what is missing", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Api, seed, startApi } from "./harness.ts";
+import { type Api, makeKey, seed, startApi } from "./harness.ts";
 
 let api: Api;
 beforeAll(async () => {
@@ -42,6 +42,7 @@ describe("versions of a template", () => {
       [5, 4].map((version) => ({
         id: expect.stringMatching(/^tpv_/),
         version,
+        createdBy: "bootstrap",
         createdAt: expect.any(String),
       })),
     );
@@ -59,6 +60,39 @@ describe("versions of a template", () => {
       source: null,
       variables: { type: "object" },
     });
+  });
+
+  it("are refused where the caller does not know the latest one", async () => {
+    await make("shared", 2);
+    const save = (latestVersion: number) =>
+      api.send("POST", "/v1/templates/shared/versions", {
+        content: contentOf("mine"),
+        activate: false,
+        latestVersion,
+      });
+    const refused = await save(1);
+    expect([refused.status, refused.body.detail]).toEqual([
+      409,
+      expect.stringContaining("is 2, not 1"),
+    ]);
+    expect((await save(2)).body).toMatchObject({
+      latestVersion: 3,
+      activeVersion: { version: 2 },
+    });
+    const replies = await Promise.all([save(3), save(3), save(3)]);
+    expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409, 409]);
+  });
+
+  it("say who made them, also those of a copy", async () => {
+    const { id, secret } = await makeKey(api, { role: "sender" });
+    const as = { authorization: `Bearer ${secret}` };
+    const content = contentOf("signed");
+    await api.send("POST", "/v1/templates", { key: "signed", name: "S", content }, as);
+    const { body } = await api.send("GET", "/v1/templates/signed/versions");
+    expect(body.items[0].createdBy).toBe(id);
+    const copy = { key: "unsigned", name: "U" };
+    const copied = await api.send("POST", "/v1/templates/signed/duplicate", copy);
+    expect(copied.body.activeVersion.createdBy).toBe("bootstrap");
   });
 
   it("answer 404 or 422 where there is none", async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parsePublicId } from "../../domain/ids.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
 let api: Api;
@@ -68,9 +69,11 @@ describe("a template", () => {
         content: sampleTemplate.content,
         source: null,
         variables: sampleTemplate.variables,
+        createdBy: "bootstrap",
         createdAt: expect.any(String),
       },
       latestVersion: 1,
+      unfinishedCampaigns: 0,
       createdAt: expect.any(String),
       archivedAt: null,
     });
@@ -139,15 +142,39 @@ describe("the list of templates", () => {
           activeVersion: {
             id: expect.stringMatching(/^tpv_/),
             version: 1,
+            createdBy: "bootstrap",
             createdAt: expect.any(String),
           },
           latestVersion: 1,
+          unfinishedCampaigns: 0,
           createdAt: expect.any(String),
           archivedAt: null,
         },
       ],
       nextCursor: null,
     });
+  });
+
+  it("counts the campaigns that have not ended, of any version", async () => {
+    const key = "counted";
+    await api.send("POST", "/v1/templates", { ...sampleTemplate, key });
+    const data = { order: "A-1" };
+    const make = async (name: string) => {
+      const campaign = { name, template: { key }, data, audience: { all: true } };
+      return (await api.send("POST", "/v1/campaigns", campaign)).body.id as string;
+    };
+    const ended = await make("Ended");
+    await make("Draft of version 1");
+    const { content, variables } = sampleTemplate;
+    await api.send("POST", `/v1/templates/${key}/versions`, { content, variables });
+    await make("Draft of version 2");
+    await api.pool.query(
+      "UPDATE campaigns SET status = 'cancelled', finished_at = now() WHERE id = $1",
+      [parsePublicId("campaign", ended)],
+    );
+    const { body } = await api.send("GET", `/v1/templates?q=${key}`);
+    expect(body.items[0].unfinishedCampaigns).toBe(2);
+    expect((await api.send("GET", `/v1/templates/${key}`)).body.unfinishedCampaigns).toBe(2);
   });
 
   it.each([

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "template_versions" ADD COLUMN     "created_by" TEXT;
