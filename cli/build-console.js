@@ -30,6 +30,8 @@ export async function bundleConsole(root) {
       // The Content-Security-Policy allows no data: in scripts and fonts.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
+      // In kilobytes: the code editor is large, and only the screens that edit templates load it.
+      chunkSizeWarningLimit: 600,
       rolldownOptions: {
         checks: { pluginTimings: false },
         onwarn(warning, warn) {

@@ -13,9 +13,11 @@ import { readRuleSearch } from "./routing/search.ts";
 import { readNotificationSearch, readNotificationPageSearch } from "./notifications/search.ts";
 import { readQueueSearch } from "./queue/search.ts";
 import { readRecipientSearch, readRecipientsSearch } from "./recipients/search.ts";
+import { readLayoutsSearch } from "./layouts/search.ts";
 import { Root } from "./shell/root.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { Broken } from "./shell/broken.tsx";
+import { readEditorSearch, readTemplatesSearch } from "./templates/search.ts";
 import { parseSearch, readId, stringifySearch } from "./shell/url.ts";
 
 // Everything that a screen shows can be read from its address: what it parses is all the state that it has.
@@ -136,6 +138,7 @@ const recipient = createRoute({
 const templates = createRoute({
   getParentRoute: () => root,
   path: "/templates",
+  validateSearch: readTemplatesSearch,
   component: lazyRouteComponent(() => import("./templates/screen.tsx"), "TemplatesScreen"),
 });
 
@@ -197,6 +200,41 @@ const health = createRoute({
   component: lazyRouteComponent(() => import("./health/screen.tsx"), "HealthScreen"),
 });
 
+const newTemplate = createRoute({
+  getParentRoute: () => root,
+  path: "/templates/new",
+  validateSearch: readEditorSearch,
+  component: lazyRouteComponent(() => import("./templates/new-screen.tsx"), "NewTemplateScreen"),
+});
+
+const template = createRoute({
+  getParentRoute: () => root,
+  path: "/templates/$key",
+  validateSearch: readEditorSearch,
+  component: lazyRouteComponent(() => import("./templates/template-screen.tsx"), "TemplateScreen"),
+});
+
+const layouts = createRoute({
+  getParentRoute: () => root,
+  path: "/layouts",
+  validateSearch: readLayoutsSearch,
+  component: lazyRouteComponent(() => import("./layouts/screen.tsx"), "LayoutsScreen"),
+});
+
+const newLayout = createRoute({
+  getParentRoute: () => root,
+  path: "/layouts/new",
+  validateSearch: readEditorSearch,
+  component: lazyRouteComponent(() => import("./layouts/new-screen.tsx"), "NewLayoutScreen"),
+});
+
+const layout = createRoute({
+  getParentRoute: () => root,
+  path: "/layouts/$key",
+  validateSearch: readEditorSearch,
+  component: lazyRouteComponent(() => import("./layouts/layout-screen.tsx"), "LayoutScreen"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
@@ -220,6 +258,11 @@ export const router = createRouter({
     providers,
     provider,
     health,
+    newTemplate,
+    template,
+    layouts,
+    newLayout,
+    layout,
   ]),
   basepath: "/console",
   parseSearch,

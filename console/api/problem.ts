@@ -7,7 +7,7 @@ export interface ProblemDetails {
   title: string;
   detail?: string;
   requestId: string;
-  errors?: { in: string; field: string; message: string }[];
+  errors?: { in: string; field: string; message: string; line?: number; column?: number }[];
 }
 
 /** A response that is not a success. `details` is null if a proxy responded in place of the API. */

@@ -1,59 +1,196 @@
-import { useQuery } from "@tanstack/react-query";
-import { templatesQuery } from "./queries.ts";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useRef, useState } from "react";
+import { Button } from "../parts/button.tsx";
+import { Filters } from "../parts/filters.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Empty, Failed, Loading } from "../parts/states.tsx";
+import { Pages } from "../parts/pages.tsx";
+import { useRowKeys } from "../parts/row-keys.ts";
+import { SearchField } from "../parts/search-field.tsx";
+import { Empty, Failed, FilteredToNothing, Loading } from "../parts/states.tsx";
+import { Chip } from "../parts/status-chip.tsx";
 import table from "../parts/table.module.css";
+import { showToast } from "../parts/toast.tsx";
+import { useShortcuts } from "../shell/shortcuts.ts";
+import { setArchived } from "./actions.ts";
+import { DuplicateDialog } from "./duplicate-dialog.tsx";
+import { Segments } from "../parts/segments.tsx";
+import { type TemplateSummary, templatesQuery } from "./queries.ts";
+import { templatesQueryOf } from "./search.ts";
+import { TemplateTabs } from "./tabs.tsx";
 
-/** The templates that are not archived. */
+/** The templates, the newest first. */
 export function TemplatesScreen() {
-  const zone = useZone();
-  const { data, error, refetch } = useQuery(templatesQuery({ archived: "false", limit: "200" }));
+  const search = useSearch({ from: "/templates" });
+  const navigate = useNavigate({ from: "/templates" });
+  const { data, error, refetch } = useQuery({
+    ...templatesQuery(templatesQueryOf(search)),
+    placeholderData: keepPreviousData,
+  });
+  const finder = useRef<HTMLInputElement>(null);
+  useShortcuts({ f: () => finder.current?.focus() });
+  const isFiltered = search.q !== undefined || search.show === "archived";
   return (
-    <Page title="Templates" documentTitle="Templates">
+    <Page
+      title="Templates"
+      documentTitle="Templates"
+      actions={
+        <Button
+          kind="primary"
+          needs="sender"
+          onClick={() => void navigate({ to: "/templates/new" })}
+        >
+          New template
+        </Button>
+      }
+    >
+      <TemplateTabs current="templates" />
+      <Filters
+        isAny={search.q !== undefined || search.show !== undefined}
+        onClear={() => void navigate({ search: {} })}
+      >
+        <SearchField
+          ref={finder}
+          label="Find by key or name"
+          value={search.q ?? ""}
+          onChange={(q) =>
+            void navigate({ search: { show: search.show, q: q || undefined }, replace: true })
+          }
+        />
+        <Segments
+          label="Which templates"
+          values={{ active: "In use", archived: "Archived", all: "All" }}
+          chosen={search.show ?? "active"}
+          onChange={(show) =>
+            void navigate({ search: { q: search.q, show: show === "active" ? undefined : show } })
+          }
+        />
+      </Filters>
       <Panel isFlush>
         {data ? (
-          data.items.length === 0 ? (
-            <Empty icon="templates" title="No templates yet">
-              A template has a subject and a text with variables. Create one with POST
-              /v1/templates.
-            </Empty>
+          data.items.length > 0 ? (
+            <TemplateTable templates={data.items} />
+          ) : isFiltered ? (
+            <FilteredToNothing what="templates" onClear={() => void navigate({ search: {} })} />
           ) : (
-            <table className={table.table}>
-              <thead>
-                <tr>
-                  <th>Name</th>
-                  <th>Key</th>
-                  <th className={table.number}>Active version</th>
-                  <th className={`${table.number} ${table.wide}`}>Latest version</th>
-                  <th className={table.wide}>Created ({zone})</th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.items.map(({ id, key, name, activeVersion, latestVersion, createdAt }) => (
-                  <tr key={id}>
-                    <td>
-                      <strong>{name}</strong>
-                    </td>
-                    <td>
-                      <code>{key}</code>
-                    </td>
-                    <td className={table.number}>{activeVersion.version}</td>
-                    <td className={`${table.number} ${table.wide}`}>{latestVersion}</td>
-                    <td className={table.wide}>
-                      <ShortInstant at={createdAt} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+            <Empty icon="templates" title="No templates yet">
+              A template is a message with variables: an email, a push notification or an item of an
+              inbox. Notifications and campaigns name it.
+            </Empty>
           )
         ) : error ? (
           <Failed what="the templates" error={error} retry={() => void refetch()} />
         ) : (
-          <Loading what="the templates" />
+          <Loading what="the templates" rows={8} />
+        )}
+        {data && (data.nextCursor !== null || search.cursor !== undefined) && (
+          <Pages
+            shown={data.items.length}
+            isFirst={search.cursor === undefined}
+            nextCursor={data.nextCursor}
+            onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
+          />
         )}
       </Panel>
     </Page>
+  );
+}
+
+function TemplateTable({ templates }: { templates: readonly TemplateSummary[] }) {
+  const zone = useZone();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const [copied, setCopied] = useState<TemplateSummary | null>(null);
+  const open = (key: string) => void navigate({ to: "/templates/$key", params: { key } });
+  const rows = useRowKeys({
+    ids: templates.map(({ key }) => key),
+    keys: { Enter: open, o: open, e: open },
+  });
+  const archive = async (key: string, isArchived: boolean): Promise<void> => {
+    try {
+      await setArchived(key, isArchived);
+      showToast(
+        isArchived
+          ? `${key} is archived. Nothing new can use it, and what was accepted is still sent.`
+          : `${key} is in use again.`,
+        { undo: () => void archive(key, !isArchived) },
+      );
+    } catch (error) {
+      showToast(`It was not changed: ${(error as Error).message}`, { icon: "warning" });
+    }
+    await client.invalidateQueries({ queryKey: ["templates"] });
+  };
+  return (
+    <>
+      <table className={table.table}>
+        <thead>
+          <tr>
+            <th>Name</th>
+            <th className={table.wide}>Key</th>
+            <th>Active version</th>
+            <th className={`${table.number} ${table.wide}`}>Campaigns not ended</th>
+            <th className={table.wide}>Version of ({zone})</th>
+            <th>
+              <span className="hidden-text">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {templates.map((template) => {
+            const { key, name, activeVersion, latestVersion, archivedAt } = template;
+            return (
+              <tr key={key} {...rows.propsOf(key)}>
+                <td>
+                  <Link to="/templates/$key" params={{ key }} className={table.name}>
+                    {name}
+                  </Link>{" "}
+                  {archivedAt !== null && <Chip tone="cancelled" icon="stop" word="Archived" />}
+                </td>
+                <td className={table.wide}>
+                  <code>{key}</code>
+                </td>
+                <td>
+                  {activeVersion.version}
+                  {latestVersion > activeVersion.version && (
+                    <span className="muted"> of {latestVersion}</span>
+                  )}
+                </td>
+                <td className={`${table.number} ${table.wide}`}>{template.unfinishedCampaigns}</td>
+                <td className={table.wide}>
+                  <ShortInstant at={activeVersion.createdAt} />
+                </td>
+                <td className={table.number}>
+                  <Button
+                    kind="quiet"
+                    needs="sender"
+                    aria-label={`Duplicate ${name}`}
+                    onClick={() => setCopied(template)}
+                  >
+                    Duplicate
+                  </Button>
+                  <Button
+                    kind="quiet"
+                    needs="sender"
+                    aria-label={`${archivedAt === null ? "Archive" : "Restore"} ${name}`}
+                    onClick={() => void archive(key, archivedAt === null)}
+                  >
+                    {archivedAt === null ? "Archive" : "Restore"}
+                  </Button>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      {copied && (
+        <DuplicateDialog
+          template={copied}
+          version={copied.activeVersion.version}
+          onClose={() => setCopied(null)}
+          onDone={open}
+        />
+      )}
+    </>
   );
 }

@@ -15,10 +15,10 @@ export function formatShare(value: number): string {
 export const formatNoun = (count: number, one: string, many = `${one}s`) =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
 
-/** Formats a size in bytes, such as 2.7 KB. */
+/** Formats a number of bytes, in units of 1,024. */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} B`;
-  return bytes < 1_000_000
-    ? `${(bytes / 1_000).toFixed(1)} KB`
-    : `${(bytes / 1_000_000).toFixed(1)} MB`;
+  if (bytes < 1_024) return `${whole.format(bytes)} B`;
+  const [size, unit] =
+    bytes < 1_048_576 ? [bytes / 1_024, "KB"] : ([bytes / 1_048_576, "MB"] as const);
+  return `${size < 10 ? size.toFixed(1) : whole.format(Math.round(size))} ${unit}`;
 }
