@@ -38,6 +38,7 @@ export default function CodeDiff({
     });
     const view = new MergeView({
       parent: root,
+      root,
       a: stateOf(before.label, before.text),
       b: stateOf(after.label, after.text),
       collapseUnchanged: { margin: 3, minSize: 6 },

@@ -1,4 +1,4 @@
-import { autocompletion, closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
+import { autocompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, indentOnInput } from "@codemirror/language";
 import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
@@ -63,9 +63,8 @@ export function createCodeView(host: HTMLElement, options: CodeViewOptions) {
         history(),
         drawSelection(),
         bracketMatching(),
-        closeBrackets(),
         autocompletion({ icons: false }),
-        keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap]),
+        keymap.of([...defaultKeymap, ...historyKeymap]),
         hint === "" ? [] : placeholder(hint),
         EditorState.readOnly.of(isReadOnly),
         EditorView.contentAttributes.of({

@@ -23,7 +23,8 @@ const plain = new LanguageSupport(
     },
   }),
 );
-const markup = html();
+/** Tags are not closed by themselves: with Liquid between them that is often wrong. */
+const markup = html({ autoCloseTags: false });
 
 /** Filters and tags of Tidings that Shopify does not have. */
 const ownFilters: Completion[] = [{ label: "raw", type: "function", detail: "without escaping" }];

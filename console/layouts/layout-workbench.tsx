@@ -28,7 +28,7 @@ interface LayoutWorkbenchProps {
   onSearch: (changed: EditorSearch) => void;
   /** Faults of the last attempt to save. */
   saveError: unknown;
-  /** What is below the preview. */
+  /** What is below the source. */
   children?: ReactNode;
 }
 
@@ -54,22 +54,25 @@ export function LayoutWorkbench(props: LayoutWorkbenchProps) {
   );
   return (
     <div className={workbench.columns}>
-      <Panel title="Source">
-        <div className={styles.source}>
-          <CodeEditor
-            label="HTML of the layout"
-            value={html}
-            language="html"
-            variables={trial.completion}
-            faults={faults}
-            onChange={onHtml}
-          />
-          <p className={styles.hint}>
-            <code>{"{{ content_for_layout }}"}</code> is the place of the template’s HTML. Without
-            it, templates can only include the layout, with <code>{"{% render %}"}</code>.
-          </p>
-        </div>
-      </Panel>
+      <div className={workbench.column}>
+        <Panel title="Source">
+          <div className={styles.source}>
+            <CodeEditor
+              label="HTML of the layout"
+              value={html}
+              language="html"
+              variables={trial.completion}
+              faults={faults}
+              onChange={onHtml}
+            />
+            <p className={styles.hint}>
+              <code>{"{{ content_for_layout }}"}</code> is the place of the template’s HTML. Without
+              it, templates can only include the layout, with <code>{"{% render %}"}</code>.
+            </p>
+          </div>
+        </Panel>
+        {children}
+      </div>
       <div className={workbench.column}>
         <PreviewPanel
           state={state}
@@ -89,7 +92,6 @@ export function LayoutWorkbench(props: LayoutWorkbenchProps) {
           onRecipient={(id) => onSearch({ recipient: id })}
           faults={found}
         />
-        {children}
       </div>
     </div>
   );

@@ -30,7 +30,9 @@ export function DataForm({
   onChange: (data: JsonObject) => void;
 }) {
   if (Object.keys(schema.properties ?? {}).length === 0)
-    return <p className="muted">This template has no variables of its own.</p>;
+    return (
+      <p className="muted">There are no variables to fill in. Other data can be given as JSON.</p>
+    );
   return (
     <Properties schema={schema} value={data} pointer="/data" faults={faults} onChange={onChange} />
   );

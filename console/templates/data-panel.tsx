@@ -78,9 +78,11 @@ export function DataPanel(props: DataPanelProps) {
           ) : (
             <JsonEditor label="Data" value={data} onChange={onData} />
           )}
-          <Button kind="quiet" onClick={() => onData(null)}>
-            Fill with examples
-          </Button>
+          {Object.keys((schema as unknown as Schema).properties ?? {}).length > 0 && (
+            <Button kind="quiet" onClick={() => onData(null)}>
+              Fill with examples
+            </Button>
+          )}
         </section>
       </div>
       {isPicking && (

@@ -60,7 +60,9 @@ export function DuplicateDialog({
           </Field>
         </Fields>
         {/* Enter sends a form only if it has a button. */}
-        <button type="submit" hidden>Create the copy</button>
+        <button type="submit" hidden>
+          Create the copy
+        </button>
       </form>
       {form.problem != null && <ProblemBanner error={form.problem} />}
     </Dialog>

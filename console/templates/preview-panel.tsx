@@ -145,15 +145,6 @@ function Mail({
               chosen={scheme ?? "light"}
               onChange={(next) => onChange({ scheme: next === "dark" ? next : undefined })}
             />
-            {hasImages && !withImages && (
-              <Button
-                kind="quiet"
-                title="Their hosts learn of the preview"
-                onClick={() => setImages(true)}
-              >
-                Load images
-              </Button>
-            )}
           </>
         )}
       </div>
@@ -185,8 +176,19 @@ function Mail({
         </div>
       )}
       <p className={styles.size}>
-        HTML {formatBytes(bytes.html)} of {formatBytes(clippedBytes)} that Gmail shows, text{" "}
-        {formatBytes(bytes.text)}
+        <span>
+          HTML {formatBytes(bytes.html)} of {formatBytes(clippedBytes)} that Gmail shows, text{" "}
+          {formatBytes(bytes.text)}
+        </span>
+        {part === "html" && hasImages && !withImages && (
+          <Button
+            kind="quiet"
+            title="Their hosts learn of the preview"
+            onClick={() => setImages(true)}
+          >
+            Load images
+          </Button>
+        )}
       </p>
     </>
   );

@@ -130,7 +130,7 @@ function TemplateTable({ templates }: { templates: readonly TemplateSummary[] })
             <th className={table.wide}>Key</th>
             <th>Active version</th>
             <th className={`${table.number} ${table.wide}`}>Campaigns not ended</th>
-            <th className={table.wide}>Version of ({zone})</th>
+            <th className={table.wide}>Version made ({zone})</th>
             <th>
               <span className="hidden-text">Actions</span>
             </th>

@@ -78,14 +78,20 @@ export function usePreview(request: PreviewRequest | null) {
 /** The faults that the API found, by the JSON pointer of their field. */
 export type Faults = ReadonlyMap<string, readonly TextFault[]>;
 
+/** Leaves out of a message what its place says already: the field and the line. */
+const plainly = (message: string) =>
+  message
+    .replace(/, line:\d+, col:\d+/, "")
+    .replace(/^does not fit the template: /, "")
+    .replace(/^[a-zA-Z]+(?:\.\w+)*: /, "");
+
 /** Collects the faults of a problem by their field. */
 export function faultsOf(error: unknown): Faults {
   const faults = new Map<string, TextFault[]>();
   const errors = error instanceof ApiProblem ? (error.details?.errors ?? []) : [];
   for (const { field, message, line, column } of errors) {
     const known = faults.get(field) ?? [];
-    // The line is said beside the message.
-    known.push({ line, column, message: message.replace(/, line:\d+, col:\d+/, "") });
+    known.push({ line, column, message: plainly(message) });
     faults.set(field, known);
   }
   return faults;

@@ -17,7 +17,7 @@ interface WorkbenchProps {
   onSearch: (changed: EditorSearch) => void;
   /** Faults of the last attempt to save. */
   saveError: unknown;
-  /** What is below the preview. */
+  /** What is below the source. */
   children?: ReactNode;
 }
 
@@ -56,6 +56,7 @@ export function Workbench(props: WorkbenchProps) {
           faults={faults}
           variables={trial.completion}
         />
+        {children}
       </div>
       <div className={styles.column}>
         <PreviewPanel
@@ -74,7 +75,6 @@ export function Workbench(props: WorkbenchProps) {
           onRecipient={(id) => onSearch({ recipient: id })}
           faults={faults}
         />
-        {children}
       </div>
     </div>
   );
