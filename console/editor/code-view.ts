@@ -65,6 +65,7 @@ export function createCodeView(host: HTMLElement, options: CodeViewOptions) {
         bracketMatching(),
         autocompletion({ icons: false }),
         keymap.of([...defaultKeymap, ...historyKeymap]),
+        typeOverSelection,
         hint === "" ? [] : placeholder(hint),
         EditorState.readOnly.of(isReadOnly),
         EditorView.contentAttributes.of({
@@ -125,6 +126,22 @@ export function createCodeView(host: HTMLElement, options: CodeViewOptions) {
     },
   };
 }
+
+/**
+ * Replaces a selection by what is typed. The browser would keep the style of the selection in an attribute, which the
+ * Content-Security-Policy refuses and reports.
+ */
+const typeOverSelection = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { inputType, data } = event;
+    const isReplacing = view.state.selection.ranges.some(({ empty }) => !empty);
+    if (inputType !== "insertText" || data === null || !isReplacing || view.composing) return false;
+    event.preventDefault();
+    const replaced = view.state.replaceSelection(data);
+    view.dispatch(replaced, { userEvent: "input.type", scrollIntoView: true });
+    return true;
+  },
+});
 
 const severalLines: Extension = [
   lineNumbers(),

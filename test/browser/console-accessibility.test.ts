@@ -1,5 +1,6 @@
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
+import { sampleTemplate } from "../api/harness.ts";
 import { populate } from "../api/populated.ts";
 import { findSeriousFaults, useConsole } from "../support/console-pages.ts";
 
@@ -20,6 +21,11 @@ const world = useConsole(async (api) => {
   waiting = await first(`/v1/deliveries?notification=${notification}`);
   completed = await first("/v1/campaigns?status=completed");
   draft = await first("/v1/campaigns?status=draft");
+  const { content, variables } = sampleTemplate;
+  const changed = { email: { ...content.email, html: "<h1>Changed</h1>" } };
+  await api.send("POST", "/v1/templates/plain/versions", { content: changed, variables });
+  const frame = { key: "a11y", name: "A frame", html: "<h1>Shop</h1>{{ content_for_layout }}" };
+  await api.send("POST", "/v1/layouts", frame);
 });
 
 /** What is looked at: the path of a page, what is done there, and the text that shows that it is ready. */
@@ -415,6 +421,70 @@ const places: readonly {
       await page.getByRole("button", { name: "Apply the changes…" }).click();
     },
     ready: (page) => page.getByText("Who gets what").waitFor(),
+  },
+  {
+    name: "no templates",
+    path: () => "templates?q=nothing-has-this-name",
+    ready: (page) => page.getByText("No templates match").waitFor(),
+  },
+  {
+    name: "a template, with an error at its line",
+    path: () => `templates/${sampleTemplate.key}`,
+    act: async (page) => {
+      await page.getByRole("textbox", { name: /^HTML/ }).click();
+      await page.keyboard.type("{% if %}");
+    },
+    ready: (page) => page.getByRole("button", { name: "Line 1" }).waitFor(),
+  },
+  {
+    name: "the completion of a template’s variables",
+    path: () => `templates/${sampleTemplate.key}?width=phone&scheme=dark`,
+    act: async (page) => {
+      await page.getByRole("textbox", { name: /^HTML/ }).click();
+      await page.keyboard.type("{{ rec");
+    },
+    ready: (page) => page.getByRole("option", { name: "recipient" }).waitFor(),
+  },
+  {
+    name: "a template’s push notification and the choice of a recipient",
+    path: () => `templates/${sampleTemplate.key}?channel=push`,
+    act: async (page) => {
+      await page.getByRole("button", { name: "Write content of its own" }).click();
+      await page.getByRole("button", { name: "Add a button" }).click();
+      await page.getByRole("button", { name: "Choose…" }).click();
+    },
+    ready: (page) => page.getByLabel("Find a recipient").waitFor(),
+  },
+  {
+    name: "two versions compared",
+    path: () => "templates/plain?version=2&compare=1",
+    ready: (page) => page.getByRole("textbox", { name: "Version 2: Email, HTML" }).waitFor(),
+  },
+  {
+    name: "the test of a template",
+    path: () => `templates/${sampleTemplate.key}`,
+    act: (page) => page.getByRole("button", { name: "Test", exact: true }).click(),
+    ready: (page) => page.getByText("A test is a real message").waitFor(),
+  },
+  {
+    name: "a new template",
+    path: () => "templates/new",
+    ready: (page) => page.getByText("Up to date").waitFor(),
+  },
+  {
+    name: "the layouts",
+    path: () => "layouts",
+    ready: (page) => page.locator("tbody tr").first().waitFor(),
+  },
+  {
+    name: "a layout",
+    path: () => "layouts/a11y",
+    ready: (page) => page.getByText("Nothing includes it yet").waitFor(),
+  },
+  {
+    name: "a new layout",
+    path: () => "layouts/new",
+    ready: (page) => page.getByText("Up to date").waitFor(),
   },
 ];
 

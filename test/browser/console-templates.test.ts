@@ -156,7 +156,7 @@ it("a template is made with the keyboard only", async () => {
       await page.keyboard.press("Tab");
     expect(await focused()).toMatch(name);
   };
-  await page.getByLabel("Name").focus();
+  await page.getByLabel("Name", { exact: true }).focus();
   await page.keyboard.type("Von Hand");
   await tabTo(/^Subject/);
   await page.keyboard.press("Control+a");
@@ -216,7 +216,7 @@ it("the list finds, archives with undo, and duplicates; a viewer may only look",
 
 it("a layout is made, and shown around what a template has", async () => {
   const page = await world.open("layouts/new");
-  await page.getByLabel("Name").fill("Frame");
+  await page.getByLabel("Name", { exact: true }).fill("Frame");
   await rendered(page).getByText("The content of a template appears here").waitFor();
   await page.getByRole("textbox", { name: /^HTML of the layout/ }).click();
   await page.keyboard.press("Control+Home");
