@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
+import { includesRole, useSession } from "../api/session.ts";
 
-/** What keys with Ctrl or ⌘ do while something is edited: `s`, `Enter`, `shift+t`. */
+/** What keys with Ctrl or ⌘ do while something is edited: `Enter`, `shift+t`. */
 type EditingKeys = Record<string, () => void>;
 
 /**
@@ -26,4 +27,14 @@ export function useEditingKeys(keys: EditingKeys): void {
     document.addEventListener("keydown", onKeyDown, { capture: true });
     return () => document.removeEventListener("keydown", onKeyDown, { capture: true });
   }, []);
+}
+
+/** Saves by Ctrl S or ⌘ S, if the role of the person may save. */
+export function useSaveKey(save: () => void): void {
+  const { role } = useSession();
+  useEditingKeys({
+    s: () => {
+      if (includesRole(role, "sender")) save();
+    },
+  });
 }

@@ -44,13 +44,13 @@ const look = EditorView.theme({
   ".cm-changedLine": {
     backgroundColor: "color-mix(in srgb, var(--delivered) 12%, transparent) !important",
   },
-  ".cm-merge-a .cm-changedLine": {
+  "&.cm-merge-a .cm-changedLine": {
     backgroundColor: "color-mix(in srgb, var(--failed) 10%, transparent) !important",
   },
   ".cm-changedText": {
     background: "color-mix(in srgb, var(--delivered) 26%, transparent) !important",
   },
-  ".cm-merge-a & .cm-changedText, .cm-deletedText": {
+  "&.cm-merge-a .cm-changedText, .cm-deletedText": {
     background: "color-mix(in srgb, var(--failed) 24%, transparent) !important",
   },
   ".cm-collapsedLines": {

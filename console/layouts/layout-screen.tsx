@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 import { ApiProblem } from "../api/problem.ts";
-import { useEditingKeys } from "../editor/editing-keys.ts";
+import { useSaveKey } from "../editor/editing-keys.ts";
 import { LeaveDialog } from "../editor/leave-dialog.tsx";
 import { Button } from "../parts/button.tsx";
 import { Page } from "../parts/page.tsx";
@@ -65,7 +65,7 @@ function LayoutEditor({ layout }: { layout: Layout }) {
         void client.invalidateQueries({ queryKey: ["layout", key] });
     }
   }
-  useEditingKeys({ s: () => void save() });
+  useSaveKey(() => void save());
   const isBehind = isDirty && version > baseline.number;
   return (
     <Page

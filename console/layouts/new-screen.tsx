@@ -1,6 +1,6 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { useEditingKeys } from "../editor/editing-keys.ts";
+import { useSaveKey } from "../editor/editing-keys.ts";
 import { LeaveDialog } from "../editor/leave-dialog.tsx";
 import { Button } from "../parts/button.tsx";
 import { Page } from "../parts/page.tsx";
@@ -61,7 +61,7 @@ export function NewLayoutScreen() {
       setSaving({ isPending: false, error });
     }
   }
-  useEditingKeys({ s: () => void save() });
+  useSaveKey(() => void save());
   const faults = faultsOf(saving.error);
   return (
     <Page

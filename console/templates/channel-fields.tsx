@@ -10,6 +10,7 @@ import { Buttons } from "./buttons-editor.tsx";
 import { type Draft, type Json, type Path, readAt, readText } from "./draft.ts";
 import {
   type ContentChannel,
+  contentChannels,
   pushSwitches,
   senderFields,
   type TextField,
@@ -35,6 +36,10 @@ interface ChannelFieldsProps {
 export function ChannelFields(props: ChannelFieldsProps) {
   const { draft, channel, locale, path, faults, variables, onChange, onRemove } = props;
   const pointer = `/content/${path.join("/")}`;
+  // A template has content for at least one channel.
+  const isRemovable =
+    locale !== undefined ||
+    contentChannels.some((each) => each !== channel && readAt(draft.content, [each]) !== undefined);
   const ofChannel = faults.get(pointer);
   return (
     <div className={styles.fields}>
@@ -96,11 +101,15 @@ export function ChannelFields(props: ChannelFieldsProps) {
           </div>
         </details>
       )}
-      <div>
-        <Button kind="quiet" onClick={onRemove}>
-          {locale === undefined ? "Use derived content instead" : "Use the default content instead"}
-        </Button>
-      </div>
+      {isRemovable && (
+        <div>
+          <Button kind="quiet" onClick={onRemove}>
+            {locale === undefined
+              ? "Use derived content instead"
+              : "Use the default content instead"}
+          </Button>
+        </div>
+      )}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { useEditingKeys } from "../editor/editing-keys.ts";
+import { useSaveKey } from "../editor/editing-keys.ts";
 import { LeaveDialog } from "../editor/leave-dialog.tsx";
 import { Button } from "../parts/button.tsx";
 import { Page } from "../parts/page.tsx";
@@ -40,7 +40,7 @@ export function NewTemplateScreen() {
       setSaving({ isPending: false, error });
     }
   }
-  useEditingKeys({ s: () => void save() });
+  useSaveKey(() => void save());
   const faults = faultsOf(saving.error);
   const isShownAtFields =
     faults.size > 0 &&

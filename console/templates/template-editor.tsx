@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 import { ApiProblem } from "../api/problem.ts";
-import { useEditingKeys } from "../editor/editing-keys.ts";
+import { useEditingKeys, useSaveKey } from "../editor/editing-keys.ts";
 import { LeaveDialog } from "../editor/leave-dialog.tsx";
 import { Page } from "../parts/page.tsx";
 import { Loading, ProblemBanner } from "../parts/states.tsx";
@@ -48,7 +48,7 @@ export function TemplateEditor({ template, first }: { template: Template; first:
   /** Saves the text, and resolves with its version; null if that failed. */
   async function save(after = known): Promise<number | null> {
     if (!isDirty) return baseline.number;
-    if (!trial.isSchemaValid) return null;
+    if (!trial.isSchemaValid || saving.isPending) return null;
     setSaving({ isPending: true, error: null });
     try {
       const { latestVersion: number } = await saveVersion(key, draft, after);
@@ -73,7 +73,8 @@ export function TemplateEditor({ template, first }: { template: Template; first:
     void change(isDirty ? { compare: String(to) } : { version: String(to), compare: undefined });
   };
   useShortcuts({ "[": () => step(-1), "]": () => step(1), t: () => setTesting(true) });
-  useEditingKeys({ s: () => void save(), "shift+t": () => setTesting(true) });
+  useSaveKey(() => void save());
+  useEditingKeys({ "shift+t": () => setTesting(true) });
 
   const isConflict = saving.error instanceof ApiProblem && saving.error.status === 409;
   const isShownAtFields = faultsOf(saving.error).size > 0;
