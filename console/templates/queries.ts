@@ -5,7 +5,6 @@ import { answerOf } from "../api/problem.ts";
 
 export type TemplateSummary = AnswerOf<typeof api.v1.templates.$get>["items"][number];
 export type Template = AnswerOf<(typeof api.v1.templates)[":key"]["$get"]>;
-export type VersionSummary = TemplateSummary["activeVersion"];
 export type Version = Template["activeVersion"];
 
 export const templatesQuery = (query: {

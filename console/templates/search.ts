@@ -32,7 +32,7 @@ export interface EditorSearch {
   part?: PreviewPart | undefined;
 }
 
-export const previewParts = ["html", "text", "headers"] as const;
+const previewParts = ["html", "text", "headers"] as const;
 export type PreviewPart = (typeof previewParts)[number];
 
 const readNumber = (raw: unknown) =>

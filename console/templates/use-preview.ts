@@ -24,7 +24,7 @@ const restMs = 250;
 type PreviewBody = Parameters<(typeof api.v1.templates.preview)["$post"]>[0]["json"];
 
 /** Renders a template that is not saved. Throws `ApiProblem`. */
-export const renderPreview = (request: PreviewRequest, signal: AbortSignal): Promise<Preview> =>
+const renderPreview = (request: PreviewRequest, signal: AbortSignal): Promise<Preview> =>
   answerOf(
     api.v1.templates.preview.$post(
       // The API checks what people have typed.
