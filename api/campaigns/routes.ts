@@ -8,10 +8,11 @@ import { templateKey } from "../../domain/notification.ts";
 import { cutText, text } from "../../domain/text.ts";
 import { type OutcomeCounts, readOutcomeCounts } from "../../ledger/campaign-counts.ts";
 import { executeIn } from "../../ledger/sql.ts";
-import { outcomeCounts } from "../deliveries/store.ts";
+import { exampleOutcomes, outcomeCounts } from "../deliveries/store.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
 import {
+  campaignExample,
   campaignInclude,
   campaignAnswer,
   campaignJson,
@@ -46,7 +47,7 @@ const listedCampaignAnswer = campaignAnswer
         "The deliveries of the first stage; null until the audience is frozen, and if it is empty",
     }),
   })
-  .openapi("ListedCampaign");
+  .openapi("ListedCampaign", { example: { ...campaignExample, counts: exampleOutcomes } });
 
 const list = defineRoute({
   method: "get",

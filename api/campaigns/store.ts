@@ -11,7 +11,7 @@ import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { throwNotFound, exampleIdOf } from "../http/path-ids.ts";
 import { withTemplate } from "../templates/store.ts";
 
-const campaignExample = {
+export const campaignExample = {
   id: exampleIdOf("campaign"),
   name: "Spring sale",
   status: "running",

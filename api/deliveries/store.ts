@@ -208,6 +208,16 @@ export const statusCounts = z
   )
   .openapi("StatusCounts", { example: exampleCounts });
 
+export const exampleOutcomes: Record<CountedStatus, number> = {
+  open: 130,
+  sent: 868,
+  delivered: 0,
+  failed: 1,
+  suppressed: 1,
+  cancelled: 0,
+  unknown: 0,
+};
+
 /** The counts of open deliveries, and of ended ones by status. */
 export const outcomeCounts = z
   .object(
@@ -216,17 +226,7 @@ export const outcomeCounts = z
       z.ZodNumber
     >,
   )
-  .openapi("OutcomeCounts", {
-    example: {
-      open: 130,
-      sent: 868,
-      delivered: 0,
-      failed: 1,
-      suppressed: 1,
-      cancelled: 0,
-      unknown: 0,
-    },
-  });
+  .openapi("OutcomeCounts", { example: exampleOutcomes });
 
 /** Adds up counts by status. A status without a count gets zero. */
 export function sumCounts(

@@ -50,6 +50,7 @@ export const tagDescriptions: Record<string, string> = {
   actions: "What recipients do with the links of a message.",
   decisions: "Previews of what would happen to a message.",
   policies: "Simulations of a changed policy on the recorded past.",
+  stats: "How many deliveries were created and ended, over time.",
   explanations: "Why a recipient did or did not receive a message.",
   groups: "Batches and digests: deliveries that are sent as one message.",
   queues: "Deliveries that wait to be sent, and the reasons.",
