@@ -4,7 +4,7 @@ import { previewAudience } from "../../ledger/audience-preview.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { describedAudience, segmentsOf } from "../segments/audience.ts";
 import type { Services } from "../services.ts";
-import { recipientAnswer, recipientJson } from "./store.ts";
+import { recipientAnswer, recipientJsonFor } from "./store.ts";
 
 const maxSample = 50;
 const countOf = (description: string, example: number) =>
@@ -84,7 +84,8 @@ export function audienceRoutes({ prisma, pool }: Services) {
     const segments = await segmentsOf(prisma, wanted.audience);
     const { counts, size, ids } = await previewAudience(pool, { ...wanted, segments });
     const rows = await prisma.recipient.findMany({ where: { id: { in: ids }, erasedAt: null } });
-    const byId = new Map(rows.map((row) => [row.id, recipientJson(row)]));
+    const toJson = recipientJsonFor(c);
+    const byId = new Map(rows.map((row) => [row.id, toJson(row)]));
     return c.json(
       {
         count: counts ? { exactly: size } : { atLeast: size },

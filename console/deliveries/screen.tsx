@@ -1,26 +1,18 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
 import { deliveriesQuery } from "./queries.ts";
 import { Button } from "../parts/button.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
-import { formatCount } from "../words/numbers.ts";
-import { DeliveryTable } from "./delivery-table.tsx";
 import { FilterBar } from "./filter-bar.tsx";
 import { omitUndefined } from "../shell/url.ts";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { Columns } from "./columns.tsx";
 import { ExportMenu } from "./export-menu.tsx";
-import { columns, countFilters, type DeliverySearch, filtersOf, lookOf } from "./search.ts";
+import { countFilters, type DeliverySearch, filtersOf, lookOf } from "./search.ts";
+import { SelectableRows } from "./selectable-rows.tsx";
 import { Timeline } from "./timeline.tsx";
-import { reconcile } from "./shown-rows.ts";
-import { useSelection } from "./selection.ts";
-import { SelectionBar } from "./selection-bar.tsx";
-import { type Target, VerbDialog } from "./verb-dialog.tsx";
-import type { Verb } from "./verbs.ts";
-import styles from "./screen.module.css";
 
 /** The deliveries, as a page of the ledger. */
 export function DeliveriesScreen() {
@@ -78,7 +70,7 @@ export function DeliveriesScreen() {
           <>
             {error && <ProblemBanner error={error} retry={retry} />}
             {data.items.length > 0 ? (
-              <Window
+              <SelectableRows
                 key={data.of}
                 search={search}
                 items={data.items}
@@ -108,62 +100,5 @@ export function DeliveriesScreen() {
         )}
       </Panel>
     </Page>
-  );
-}
-
-type Items = Parameters<typeof DeliveryTable>[0]["rows"][number]["row"][];
-
-/** One page of rows, with a selection. */
-function Window({
-  search,
-  items,
-  isStale,
-}: {
-  search: DeliverySearch;
-  items: Items;
-  isStale: boolean;
-}) {
-  const [shown, show] = useState(items);
-  const { rows, fresh } = reconcile(shown, items);
-  const selection = useSelection(rows.map(({ row }) => row.id));
-  const [verb, setVerb] = useState<{ verb: Verb; target: Target } | null>(null);
-  const ids = [...selection.ids];
-  return (
-    <>
-      {fresh > 0 && !isStale && (
-        <button type="button" className={styles.fresh} onClick={() => show(items)}>
-          {formatCount(fresh)} new. Show {fresh === 1 ? "it" : "them"}
-        </button>
-      )}
-      {ids.length > 0 && (
-        <SelectionBar
-          count={ids.length}
-          hasFilters={countFilters(search) > 0}
-          onClear={selection.clear}
-          onVerb={(chosen, isAll) =>
-            setVerb({ verb: chosen, target: isAll ? { where: search } : { ids } })
-          }
-        />
-      )}
-      <DeliveryTable
-        rows={rows}
-        columns={search.columns ?? columns}
-        selection={selection}
-        isStale={isStale}
-        onVerb={(chosen, id) =>
-          setVerb({ verb: chosen, target: { ids: ids.length > 0 ? ids : [id] } })
-        }
-      />
-      {verb && (
-        <VerbDialog
-          {...verb}
-          onClose={() => setVerb(null)}
-          onDone={() => {
-            setVerb(null);
-            selection.clear();
-          }}
-        />
-      )}
-    </>
   );
 }

@@ -2,13 +2,13 @@ import { useState } from "react";
 import { formatCount } from "../words/numbers.ts";
 import { DeliveryTable } from "./delivery-table.tsx";
 import type { Delivery } from "./queries.ts";
-import { countFilters, type DeliverySearch } from "./search.ts";
+import { columns, countFilters, type DeliverySearch } from "./search.ts";
 import { useSelection } from "./selection.ts";
 import { SelectionBar } from "./selection-bar.tsx";
 import { reconcile } from "./shown-rows.ts";
 import { type Target, VerbDialog } from "./verb-dialog.tsx";
 import type { Verb } from "./verbs.ts";
-import styles from "./screen.module.css";
+import styles from "./selectable-rows.module.css";
 
 interface SelectableRowsProps {
   /** The filters of the list, which a change of all that match is sent with. */
@@ -44,6 +44,7 @@ export function SelectableRows({ search, items, isStale }: SelectableRowsProps) 
       )}
       <DeliveryTable
         rows={rows}
+        columns={search.columns ?? columns}
         selection={selection}
         isStale={isStale}
         onVerb={(chosen, id) =>

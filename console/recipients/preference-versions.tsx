@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 import { Instant } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
@@ -20,6 +20,7 @@ export function PreferenceVersions({
   latest: number;
   shown: string | undefined;
 }) {
+  const search = useSearch({ from: "/recipients/$id" });
   const { data, error, refetch } = useQuery(preferenceVersionsQuery(id));
   return (
     <Panel title="Versions" isFlush>
@@ -31,10 +32,10 @@ export function PreferenceVersions({
                 <Link
                   to="/recipients/$id"
                   params={{ id }}
-                  search={(before) => ({
-                    ...before,
+                  search={{
+                    ...search,
                     version: shown === String(version) ? undefined : String(version),
-                  })}
+                  }}
                   aria-expanded={shown === String(version)}
                 >
                   Version {version}

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useNow } from "../parts/now.ts";
 import { Panel } from "../parts/page.tsx";
@@ -39,6 +39,7 @@ export function TimelineTab({ id, withPast }: { id: string; withPast: boolean })
 
 function Shown({ id, timeline, withPast }: { id: string; timeline: Timeline; withPast: boolean }) {
   const [preview, setPreview] = useState<Preview | null>(null);
+  const search = useSearch({ from: "/recipients/$id" });
   const now = useNow();
   const { timeZone, quiet, limits, range, more, digests } = timeline;
   if (range === null) return null;
@@ -57,7 +58,7 @@ function Shown({ id, timeline, withPast }: { id: string; timeline: Timeline; wit
           <Link
             to="/recipients/$id"
             params={{ id }}
-            search={(before) => ({ ...before, past: withPast ? undefined : ("14" as const) })}
+            search={{ ...search, past: withPast ? undefined : "14" }}
           >
             {withPast ? "Only what comes" : `Also the last ${pastDays} days`}
           </Link>
