@@ -148,16 +148,18 @@ export function alertRoutes(services: Services) {
     });
 }
 
-function alertJson({ id, notificationId, changedAt: _, ...row }: Alert) {
+function alertJson({ id, subject, detail, acknowledgedBy, notificationId, ...row }: Alert) {
   const kind = row.kind as AlertKind;
   return {
-    ...row,
-    ...describeAlert({ kind, subject: row.subject }),
-    kind,
     id: publicId("alert", id),
+    kind,
+    subject,
+    detail,
+    ...describeAlert({ kind, subject }),
     openedAt: row.openedAt.toISOString(),
     closedAt: row.closedAt?.toISOString() ?? null,
     acknowledgedAt: row.acknowledgedAt?.toISOString() ?? null,
+    acknowledgedBy,
     notification: notificationId && publicId("notification", notificationId),
   };
 }

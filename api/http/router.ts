@@ -102,7 +102,7 @@ export interface OpenIdSettings {
 }
 
 /** How operators get to know of what they should act on (api/alerts/watch.ts). */
-export interface AlertConfig {
+interface AlertConfig {
   /** The external ids of the recipients who are notified. */
   recipients: readonly string[];
   /** How often the system is looked at, in milliseconds; null if this process leaves that to others. */

@@ -7,7 +7,7 @@ import type { NotifyBody } from "./notify-body.ts";
 export type Preview = AnswerOf<typeof api.v1.notifications.preview.$post>;
 
 /** The largest number of recipients of a notification. */
-export const mostRecipients = 1_000;
+const mostRecipients = 1_000;
 
 /** What the fields offer to choose from. */
 export const choicesQuery = queryOptions({

@@ -11,7 +11,7 @@ export interface Group {
   nextDueAt: string | null;
 }
 
-export interface Cell {
+interface Cell {
   waiting: number;
   due: number;
 }

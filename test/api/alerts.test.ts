@@ -1,5 +1,5 @@
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { followEvents } from "../support/event-stream.ts";
 import { patience } from "../support/patience.ts";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterEach(async () => {
   now = () => new Date();
   await api.pool.query("DELETE FROM breakers; DELETE FROM campaigns; DELETE FROM open_deliveries");
-  await expect.poll(openAlerts, patience).toEqual([]);
+  await vi.waitUntil(async () => (await openAlerts()).length === 0, patience);
   await api.pool.query("DELETE FROM alerts");
 });
 afterAll(async () => {
@@ -37,7 +37,11 @@ const openBreaker = (provider = "smtp-1") =>
 /** The only open alert, as soon as it is there and operators have been notified. */
 async function awaitAlert() {
   await expect
-    .poll(async () => (await openAlerts()).map((alert: any) => alert.notification), patience)
+    .poll(
+      async () =>
+        (await openAlerts()).map(({ notification }: { notification: string }) => notification),
+      patience,
+    )
     .toEqual([expect.stringMatching(/^ntf_/)]);
   return (await openAlerts())[0];
 }
@@ -108,7 +112,9 @@ describe("an alert", () => {
     expect(await asKey("sender")).toBe(200);
     expect((await openAlerts())[0].acknowledgedBy).toBe("bootstrap");
     const { body: audit } = await api.send("GET", `/v1/audit?resource=${id}`);
-    expect(audit.items.map(({ action }: any) => action)).toEqual(["alert.acknowledge"]);
+    expect(audit.items.map(({ action }: { action: string }) => action)).toEqual([
+      "alert.acknowledge",
+    ]);
     const unknown = `/v1/alerts/${publicId("alert", newUuid())}/acknowledge`;
     expect((await api.send("POST", unknown)).status).toBe(404);
   });
