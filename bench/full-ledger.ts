@@ -1,5 +1,7 @@
 import pg from "pg";
 import { publicId } from "../domain/ids.ts";
+import { changesOfCreated, changesOfEnded, countChanges } from "../ledger/delivery-counts.ts";
+import { foldCounts } from "../ledger/folding-counts.ts";
 
 /** The contents of a ledger that has been in use for a while. */
 export interface FullLedger {
@@ -104,6 +106,15 @@ export async function fillLedger(
       ),
       [rest, wanted.recipients],
     );
+    await client.query(
+      countChanges(
+        changesOfCreated(
+          "(SELECT created_at, campaign_id, notification_id, leg, route_id FROM deliveries)",
+        ),
+        changesOfEnded("ended_deliveries"),
+      ),
+    );
+    await foldCounts(client);
     await client.query("VACUUM (ANALYZE)");
     const count = await client.query<{ count: number }>("SELECT count(*)::int FROM deliveries");
     const newest = await client.query<{ id: string }>(
