@@ -45,6 +45,7 @@ const result = await crash({
 });
 const { slowServer, clockAhead, freeze, sigterm, diskFull, restartAtOnce } = result;
 const discrepancies = result.discrepancies.length;
+const countDifferences = result.countDifferences.length;
 const seconds = Math.round(result.seconds * 10) / 10;
 const yesOrNo = (value: boolean) => (value ? "yes" : "no");
 process.stdout.write(
@@ -71,6 +72,7 @@ process.stdout.write(
     ],
     ["workers that did not end in time", result.drainsCutOff],
     ["messages about which ledger and mail server differ", discrepancies],
+    ["numbers that differ from the ledger", countDifferences],
     ["reconciled", result.reconciled ? "yes" : `no: ${JSON.stringify(result.statuses)}`],
     ["seconds", seconds],
     ["verdict", passes(result) ? "the promise holds" : "BROKEN"],
@@ -78,6 +80,8 @@ process.stdout.write(
 );
 if (json) {
   const { statuses: _, ...line } = result;
-  process.stdout.write(`${JSON.stringify({ ...line, discrepancies, seconds })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ ...line, discrepancies, countDifferences, seconds })}\n`,
+  );
 }
 process.exitCode = passes(result) ? 0 : 1;

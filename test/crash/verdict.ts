@@ -3,6 +3,8 @@ import type { Discrepancy } from "../../bench/discrepancies.ts";
 import { judgeAccount } from "../../bench/judge-account.ts";
 import type { Sink } from "../../bench/sink-process.ts";
 import { publicId } from "../../domain/ids.ts";
+import { type CountDifference, findCountDifferences } from "../../ledger/delivery-counts.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import type { Asked } from "./asked.ts";
 import { findShortfalls, type OwedRow, type Shortfalls } from "./shortfalls.ts";
 
@@ -14,6 +16,8 @@ export interface Verdict extends Shortfalls {
   deliveredTwice: number;
   /** Where ledger and mail server differ, message by message. */
   discrepancies: Discrepancy[];
+  /** Where the stored numbers of deliveries differ from the ledger. */
+  countDifferences: CountDifference[];
   /** Rows by status, for the analysis of a failed run. */
   statuses: Record<string, number>;
 }
@@ -40,7 +44,7 @@ export async function judge({
     waiting: asked.notifications.filter(({ waits }) => waits).length,
     say,
   });
-  const { rows, ledgerDuplicates } = await readLedger(databaseUrl);
+  const { rows, ledgerDuplicates, countDifferences } = await readLedger(databaseUrl);
   const statuses: Record<string, number> = {};
   for (const { status } of rows) statuses[status] = (statuses[status] ?? 0) + 1;
   return {
@@ -48,13 +52,14 @@ export async function judge({
     ledgerDuplicates,
     deliveredTwice: (await server.report()).duplicated,
     discrepancies,
+    countDifferences,
     statuses,
   };
 }
 
 async function readLedger(
   databaseUrl: string,
-): Promise<{ rows: OwedRow[]; ledgerDuplicates: number }> {
+): Promise<{ rows: OwedRow[] } & Pick<Verdict, "ledgerDuplicates" | "countDifferences">> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
@@ -81,6 +86,7 @@ async function readLedger(
             : publicId("campaign", campaign),
       })),
       ledgerDuplicates: repeated[0]!.extra,
+      countDifferences: await findCountDifferences(executeOn(client)),
     };
   } finally {
     await client.end();
