@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
 import { contentChannels, type ContentChannel } from "../../domain/templates/content-parts.ts";
 import { publicId } from "../../domain/ids.ts";
+import { maskFor } from "../http/masking.ts";
 import { exampleIdOf, idParams, readPathId, throwNotFound } from "../http/path-ids.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -90,16 +91,19 @@ const get = defineRoute({
   class: "render",
   summary: "Get the message of a delivery, rendered again",
   description:
-    "Of a delivery that has not ended, it is the message that would be sent now. 410 means that the recipient was erased, or that the content of the notification was removed.",
+    "Of a delivery that has not ended, it is the message that would be sent now. Addresses of the recipient and in the data are masked for the role `viewer` and in the console. 410 means that the recipient was erased, or that the content of the notification was removed.",
   request: { params: idParams("delivery") },
   responses: responses(200, "The message", messageAnswer),
 });
 
 export function deliveryMessageRoutes({ pool, templateRendering, config }: Services) {
   return createRouter().openapi(get, async (c) => {
-    const row =
+    const found =
       (await readSentMessage(pool, readPathId("delivery", c.req.valid("param").id))) ??
       throwNotFound("delivery");
+    // The message is rendered from masked values, so that the texts of the template stay as they are.
+    const { recipient, data } = maskFor(c, { recipient: found.recipient, data: found.data });
+    const row = { ...found, recipient, data };
     const { content, channel } = checkAvailable(row);
     const preview = await templateRendering.preview(
       c.get("caller"),

@@ -1,7 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
-import { maskAddressesIn } from "../../domain/mask-address.ts";
 import { localeTag, recipientProfile, recipientReference } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
@@ -14,7 +13,7 @@ import {
   type PreviewClient,
 } from "../../domain/templates/warnings.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { maySend } from "../http/masking.ts";
+import { maskFor } from "../http/masking.ts";
 import { invalid, jsonPointer } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -200,7 +199,7 @@ export function templatePreviewRoutes(services: Services) {
     const { externalId, email, phone, timeZone, locale } = row;
     const attributes = row.attributes as Record<string, unknown>;
     const known = { externalId, email, phone, timeZone, locale, attributes };
-    return { id: publicId("recipient", row.id), ...(maySend(c) ? known : maskAddressesIn(known)) };
+    return maskFor(c, { id: publicId("recipient", row.id), ...known });
   }
 
   /** Renders a version; throws the problem of content, data or a recipient with which that is impossible. */

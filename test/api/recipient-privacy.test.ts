@@ -56,6 +56,7 @@ describe("addresses of recipients", () => {
     ["GET", "/v1/recipients?email=ada@example.org"],
     ["GET", "/v1/segments/pro/recipients"],
     ["POST", "/v1/segments/preview", { filter: { attribute: "plan", equals: "pro" }, sample: 1 }],
+    ["POST", "/v1/audiences/preview", { audience: { include: ["pro"] }, sample: 1 }],
     ["GET", "/v1/suppressions?address=gone@example.org"],
   ];
 
@@ -90,19 +91,34 @@ describe("addresses of recipients", () => {
     expect((await api.send("GET", path)).body).toMatchObject(full);
   });
 
-  it("are masked in previews of messages for viewers, who cannot send them", async () => {
+  it("are masked in messages for a recipient, but not what a template says", async () => {
     const content = {
       email: {
         subject: "For {{ recipient.email }}",
-        html: "<p>{{ recipient.attributes.owner }}</p>",
+        html: "<p>{{ recipient.attributes.owner }} {{ payer }} help@example.org</p>",
       },
     };
-    const body = { content, recipient: ada, data: {} };
-    const preview = async (secret: string) =>
-      JSON.stringify((await api.send("POST", "/v1/templates/preview", body, bearer(secret))).body);
-    expect(await preview(keys.viewer.secret)).toContain("For a•••@example.org");
-    expect(await preview(keys.viewer.secret)).not.toMatch(/(ada|boss)@/);
-    expect(await preview(keys.sender.secret)).toContain("For ada@example.org");
+    const data = { payer: "boss@example.org" };
+    const { id } = (
+      await api.send("POST", "/v1/notifications", { recipients: [ada], content, data })
+    ).body;
+    const [{ id: delivery }] = (await api.send("GET", `/v1/notifications/${id}`)).body.deliveries;
+    const example = { content, recipient: ada, data: {} };
+    const requests: [string, string, unknown?][] = [
+      ["GET", `/v1/deliveries/${delivery}/message`],
+      ["POST", "/v1/templates/preview", example],
+    ];
+    const { sent } = await signIn(api, { apiKey: keys.sender.secret });
+    for (const [method, path, body] of requests) {
+      const viewer = await api.send(method, path, body, bearer(keys.viewer.secret));
+      const shown = JSON.stringify(viewer.body);
+      expect([path, shown]).toEqual([path, expect.stringContaining("For a•••@example.org")]);
+      expect([path, shown]).toEqual([path, expect.stringContaining("help@example.org")]);
+      expect([path, shown]).toEqual([path, expect.not.stringMatching(/(ada|boss)@/)]);
+      expect((await browse(api, method, path, { body, headers: sent })).body).toEqual(viewer.body);
+      const service = await api.send(method, path, body, bearer(keys.sender.secret));
+      expect(JSON.stringify(service.body)).toContain("For ada@example.org");
+    }
   });
 
   it("are revealed to those who may send, and the audit trail says to whom", async () => {
