@@ -20,7 +20,7 @@ export const scopeRoles = {
   "policy:read": "viewer",
   "policy:write": "admin",
   "operations:read": "viewer",
-  "operations:write": "admin",
+  "operations:write": "sender",
   "api-keys:read": "admin",
   "api-keys:write": "admin",
   "sessions:read": "admin",

@@ -17,6 +17,7 @@ const exportRoute = defineRoute({
   method: "get",
   path: "/v1/deliveries/export",
   access: "viewer",
+  needsProof: true,
   class: "heavy",
   summary: "Export deliveries as a stream of lines",
   request: {

@@ -23,6 +23,7 @@ const put = defineRoute({
   method: "put",
   path: "/v1/gates/{kind}/{name}/stop",
   access: "admin",
+  needsProof: true,
   summary: "Stop all messages of a channel or provider until an instant, or change its stop",
   description:
     "Workers notice within about a second; messages that are being handed over then still arrive. The others wait, and use up no attempts. A stopped channel is out of service: messages whose " +
@@ -49,6 +50,7 @@ const remove = defineRoute({
   method: "delete",
   path: "/v1/gates/{kind}/{name}/stop",
   access: "admin",
+  needsProof: true,
   summary: "End the stop of a channel or provider",
   description:
     "What has waited is sent within seconds. A pause that the provider asked for meanwhile ends too; the limits stay.",

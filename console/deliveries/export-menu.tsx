@@ -1,6 +1,8 @@
 import { useId, useRef } from "react";
+import { downloadWithProof } from "../api/download.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Button } from "../parts/button.tsx";
+import { showToast } from "../parts/toast.tsx";
 import { exportUrl } from "./queries.ts";
 import type { DeliverySearch } from "./search.ts";
 import styles from "./export-menu.module.css";
@@ -40,7 +42,13 @@ export function ExportMenu({ search }: { search: DeliverySearch }) {
             key={format}
             href={exportUrl(search, format)}
             download
-            onClick={() => list.current?.hidePopover()}
+            onClick={(event) => {
+              event.preventDefault();
+              list.current?.hidePopover();
+              downloadWithProof(event.currentTarget.href).catch((error: Error) =>
+                showToast(`Nothing was exported: ${error.message}`, { icon: "warning" }),
+              );
+            }}
           >
             <Icon name="down" size={14} />
             <span>

@@ -488,6 +488,7 @@ describe("GET /v1/explanations", () => {
       owed: false,
       summary: "The notification does not name this recipient.",
       delivery: null,
+      stages: [],
       audience: null,
     });
   });

@@ -32,13 +32,16 @@ async function signInLongAgo() {
 }
 
 describe("a proof of who uses a session", () => {
-  it("is needed for keys, erasure, sessions of others, providers, gates and sealing", () => {
+  it("is needed for keys, erasure, sessions of others, providers, gates, stops, exports and sealing", () => {
     expect(marked().map(({ method, path }) => `${method} ${path}`)).toEqual([
       "POST /v1/providers/{name}/reset",
       "PUT /v1/gates/{kind}/{name}",
       "DELETE /v1/gates/{kind}/{name}",
+      "PUT /v1/gates/{kind}/{name}/stop",
+      "DELETE /v1/gates/{kind}/{name}/stop",
       "POST /v1/sealing/rotate",
       "DELETE /v1/recipients/{recipient}",
+      "GET /v1/deliveries/export",
       "POST /v1/api-keys",
       "POST /v1/api-keys/{id}/rotate",
       "POST /v1/api-keys/{id}/revoke",

@@ -100,10 +100,14 @@ describe("the numbers", () => {
 
   it("are exported as the filters say", async () => {
     const page = await world.open("deliveries?status=failed");
+    await world.forgetProof(page);
     await page.getByRole("button", { name: "Export" }).click();
+    await page.getByRole("link", { name: /^CSV/ }).click();
+    const proof = page.getByRole("dialog", { name: "Confirm that it is you" });
+    await proof.getByLabel(/^API key of/).fill(world.adminKey);
     const [download] = await Promise.all([
       page.waitForEvent("download"),
-      page.getByRole("link", { name: /^CSV/ }).click(),
+      proof.getByRole("button", { name: "Confirm" }).click(),
     ]);
     const stream = await download.createReadStream();
     let text = "";
