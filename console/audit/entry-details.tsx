@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { AuditedResource } from "../parts/audited-resource.tsx";
 import { Button } from "../parts/button.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts } from "../parts/page.tsx";
@@ -12,12 +13,13 @@ import styles from "./entry-details.module.css";
 
 /** What an entry changed, field by field, and where it came from. */
 export function EntryDetails({ entry }: { entry: AuditEntry }) {
-  const { id, requestId, address, createdAt, before, after } = entry;
+  const { id, action, resource, requestId, address, createdAt, before, after } = entry;
   return (
     <div className={styles.details}>
       <Changes before={before} after={after} />
       <Facts
         items={[
+          ["Of", <AuditedResource key="of" action={action} resource={resource} />],
           ["When", <Instant key="at" at={createdAt} />],
           [
             "Request",

@@ -2,10 +2,10 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { campaignAuditQuery } from "./queries.ts";
 import { includesRole, useSession } from "../api/session.ts";
+import { ActorName } from "../parts/actor-name.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
-import { ShortId } from "../parts/short-id.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { toWords } from "../words/statuses.ts";
 import { ChangeList } from "./change-list.tsx";
@@ -54,7 +54,7 @@ export function AuditTab({ id }: { id: string }) {
                 <p className={styles.line}>
                   <strong>{toWords(action.replace(/^campaign\./, ""))}</strong>
                   <span>
-                    by <ShortId id={actor} />
+                    by <ActorName id={actor} />
                   </span>
                   <Instant at={createdAt} />
                 </p>

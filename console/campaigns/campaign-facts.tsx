@@ -1,7 +1,9 @@
 import type { Campaign } from "./queries.ts";
+import { ActorName } from "../parts/actor-name.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts, Panel } from "../parts/page.tsx";
 import { CopyButton } from "../parts/states.tsx";
+import { TemplateLink } from "../parts/template-link.tsx";
 import { TemporalLink } from "../parts/temporal-link.tsx";
 import { priorityWords } from "../words/statuses.ts";
 import { describeAudience } from "./audience-words.ts";
@@ -25,7 +27,7 @@ export function CampaignFacts({ campaign }: { campaign: Campaign }) {
             </span>,
           ],
           ["Audience", describeAudience(campaign.audience)],
-          ["Template", `${template.key}, version ${template.version}`],
+          ["Template", <TemplateLink key="template" template={template} />],
           ["Message", revision > 1 ? `revision ${revision}` : null],
           [
             "Data",
@@ -41,12 +43,7 @@ export function CampaignFacts({ campaign }: { campaign: Campaign }) {
               ? "At most once: in doubt, a message is not sent again"
               : "At least once: in doubt, a message is sent again",
           ],
-          [
-            "Created by",
-            <span key="by" className="mono">
-              {campaign.createdBy}
-            </span>,
-          ],
+          ["Created by", <ActorName key="by" id={campaign.createdBy} />],
           ["Created", <Instant key="created" at={campaign.createdAt} />],
           ["Starts", startAt && <Instant key="start" at={startAt} />],
           ["Frozen", frozenAt && <Instant key="frozen" at={frozenAt} />],

@@ -1,27 +1,25 @@
 // On narrow screens the table is laid out as cards, and a table that is no table for the layout keeps its roles only if they are named.
 // oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role
-import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { includesRole, useSession } from "../api/session.ts";
 import type { Selection } from "../deliveries/selection.ts";
+import { ActorName } from "../parts/actor-name.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
-import { useNow } from "../parts/now.ts";
 import { useRowKeys } from "../parts/row-keys.ts";
-import { ShortId } from "../parts/short-id.tsx";
 import { StackedBar } from "../parts/stacked-bar.tsx";
+import { TemplateLink } from "../parts/template-link.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
-import { formatShort } from "../words/instants.ts";
 import { formatCount, formatShare } from "../words/numbers.ts";
-import { openCounts, secondsLeft } from "./account.ts";
+import { statusCounts } from "./account.ts";
 import { allows, campaignVerbs } from "./actions.ts";
-import { type Campaign, progressOf } from "./queries.ts";
+import type { ListedCampaign } from "./queries.ts";
 import { CampaignChip } from "./status.tsx";
 import { useCampaignVerb } from "./use-verb.ts";
 import styles from "./campaign-table.module.css";
 
 interface CampaignTableProps {
-  campaigns: readonly Campaign[];
+  campaigns: readonly ListedCampaign[];
   selection: Selection;
   /** Whether the rows are those of the previous filters, while the new ones are read. */
   isStale: boolean;
@@ -110,7 +108,7 @@ export function CampaignTable({ campaigns, selection, isStale }: CampaignTablePr
 }
 
 interface RowProps {
-  campaign: Campaign;
+  campaign: ListedCampaign;
   isSelected: boolean;
   /** What makes it a row among which keys move. */
   rowProps: ReturnType<ReturnType<typeof useRowKeys>["propsOf"]>;
@@ -164,11 +162,11 @@ function Row({ campaign, isSelected, rowProps, onSelect, onOpen }: RowProps) {
         )}
       </td>
       <td role="cell" className={styles.template}>
-        {template.key} <span className="muted">v{template.version}</span>
+        <TemplateLink template={template} tabIndex={-1} />
         {type !== null && <span className="muted"> · {type}</span>}
       </td>
       <td role="cell" className={styles.by}>
-        <ShortId id={createdBy} />
+        <ActorName id={createdBy} />
       </td>
       <td role="cell" className={styles.when}>
         {startAt === null ? <span className="muted">–</span> : <ShortInstant at={startAt} />}
@@ -177,41 +175,33 @@ function Row({ campaign, isSelected, rowProps, onSelect, onOpen }: RowProps) {
   );
 }
 
-/** The bar of a campaign that has begun, and when it ends. For others, what there is to say instead. */
-function ProgressCell({ campaign }: { campaign: Campaign }) {
-  const { name, status, frozenAt, finishedAt } = campaign;
-  const zone = useZone();
-  const now = useNow();
-  const { data } = useQuery(progressOf(campaign));
-  if (finishedAt !== null)
+/** The bar of a campaign that has begun. For others, what there is to say instead. */
+function ProgressCell({ campaign }: { campaign: ListedCampaign }) {
+  const { name, status, counts, finishedAt } = campaign;
+  const ended = finishedAt !== null && (
+    <span className="muted">
+      ended <ShortInstant at={finishedAt} />
+    </span>
+  );
+  if (counts === null)
     return (
-      <span className="muted">
-        ended <ShortInstant at={finishedAt} />
-      </span>
+      ended || (
+        <span className="muted">
+          {status === "draft"
+            ? "not started"
+            : status === "cancelled"
+              ? "is being stopped"
+              : "waits for its start"}
+        </span>
+      )
     );
-  if (!data || frozenAt === null)
-    return (
-      <span className="muted">
-        {status === "draft"
-          ? "not started"
-          : status === "cancelled"
-            ? "is being stopped"
-            : frozenAt === null
-              ? "waits for its start"
-              : "…"}
-      </span>
-    );
-  const total = Object.values(data.counts).reduce((sum, count) => sum + count, 0);
-  const left = secondsLeft(data);
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return (
     <div className={styles.bar}>
-      <StackedBar counts={data.counts} label={name} />
+      <StackedBar counts={statusCounts(counts)} label={name} />
       <span className={styles.rate}>
-        <span>{total > 0 && formatShare((total - openCounts(data.counts)) / total)}</span>
-        <span className="muted">
-          {left !== null &&
-            `${formatCount(data.messagesPerSecond)}/s, until ≈ ${formatShort(new Date(now.getTime() + left * 1_000).toISOString(), zone, now)}`}
-        </span>
+        <span>{formatShare((total - counts.open) / total)}</span>
+        {ended || <span className="muted">{formatCount(counts.open)} open</span>}
       </span>
     </div>
   );

@@ -4,6 +4,8 @@ import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 
 export type Campaign = AnswerOf<(typeof api.v1.campaigns)[":id"]["$get"]>;
+/** A campaign in a list, where it has its counts. */
+export type ListedCampaign = AnswerOf<typeof api.v1.campaigns.$get>["items"][number];
 export type Progress = AnswerOf<(typeof api.v1.campaigns)[":id"]["progress"]["$get"]>;
 export type Revision = AnswerOf<
   (typeof api.v1.campaigns)[":id"]["revisions"]["$get"]
@@ -48,16 +50,6 @@ export const progressQuery = (id: string) =>
     queryKey: ["progress", id],
     queryFn: ({ signal }) =>
       answerOf(api.v1.campaigns[":id"].progress.$get({ param: { id } }, { init: { signal } })),
-  });
-
-/**
- * The progress of a campaign in a list. It is read only for campaigns that have begun and not ended, because the API counts every delivery
- * of a campaign for it.
- */
-export const progressOf = ({ id, status, frozenAt }: Campaign) =>
-  queryOptions({
-    ...progressQuery(id),
-    enabled: frozenAt !== null && (status === "running" || status === "paused"),
   });
 
 /** What waits of a campaign, by reason. */

@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type Campaign, type Revision, revisionsQuery } from "./queries.ts";
+import { ActorName } from "../parts/actor-name.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
-import { ShortId } from "../parts/short-id.tsx";
 import { Failed, Loading } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
+import { TemplateLink } from "../parts/template-link.tsx";
 import { formatCount, formatNoun } from "../words/numbers.ts";
 import { ChangeList } from "./change-list.tsx";
 import { listChanges } from "./changes.ts";
@@ -70,9 +71,11 @@ function RevisionTable({ revisions }: { revisions: readonly Revision[] }) {
               {until === null && <span className="muted"> · current</span>}
             </td>
             <td className={table.wide}>
-              {template.key} <span className="muted">v{template.version}</span>
+              <TemplateLink template={template} />
             </td>
-            <td>{by === null ? <span className="muted">not known</span> : <ShortId id={by} />}</td>
+            <td>
+              <ActorName id={by} />
+            </td>
             <td>{from === null ? <span className="muted">–</span> : <ShortInstant at={from} />}</td>
             <td className={table.wide}>
               {until === null ? <span className="muted">–</span> : <ShortInstant at={until} />}

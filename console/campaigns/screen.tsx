@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { type Campaign, campaignsQuery } from "./queries.ts";
+import { campaignsQuery, type ListedCampaign } from "./queries.ts";
 import { useSelection } from "../deliveries/selection.ts";
 import buttons from "../parts/button.module.css";
 import { Page, Panel } from "../parts/page.tsx";
@@ -83,7 +83,7 @@ function CampaignList({
   campaigns,
   isStale,
 }: {
-  campaigns: readonly Campaign[];
+  campaigns: readonly ListedCampaign[];
   isStale: boolean;
 }) {
   const selection = useSelection(campaigns.map(({ id }) => id));

@@ -3,6 +3,8 @@ import type { Channel } from "../../domain/channel.ts";
 import type { DeliveryDetails } from "./queries.ts";
 import { Instant } from "../parts/instant.tsx";
 import { Facts } from "../parts/page.tsx";
+import { TemplateLink } from "../parts/template-link.tsx";
+import { linkOfId } from "../shell/places.ts";
 import { wordsOfReason } from "../words/reasons.ts";
 import { channelWords, priorityWords } from "../words/statuses.ts";
 import { CopyButton } from "../parts/states.tsx";
@@ -30,23 +32,13 @@ export function DeliveryFacts({ delivery }: { delivery: DeliveryDetails }) {
         [
           "Recipient",
           <Id key="recipient" id={recipient} label="Copy the id of the recipient">
-            <Link to="/deliveries" search={{ recipient }}>
-              {recipient}
-            </Link>
+            <Link {...linkOfId(recipient)}>{recipient}</Link>
           </Id>,
         ],
         [
           source.startsWith("cmp_") ? "Campaign" : "Notification",
           <Id key="source" id={source} label="Copy the id of the source">
-            {source.startsWith("cmp_") ? (
-              <Link to="/campaigns/$id" params={{ id: source }}>
-                {source}
-              </Link>
-            ) : (
-              <Link to="/notifications/$id" params={{ id: source }}>
-                {source}
-              </Link>
-            )}
+            <Link {...linkOfId(source)}>{source}</Link>
           </Id>,
         ],
         [
@@ -57,10 +49,7 @@ export function DeliveryFacts({ delivery }: { delivery: DeliveryDetails }) {
             </Link>
           ),
         ],
-        [
-          "Template",
-          templateVersion && `${templateVersion.key}, version ${templateVersion.version}`,
-        ],
+        ["Template", templateVersion && <TemplateLink key="template" template={templateVersion} />],
         [
           "Channel",
           `${channelWords[channel as Channel]}${failedChannels.length > 0 ? `, after ${failedChannels.map((each) => channelWords[each as Channel]).join(", ")} failed` : ""}`,

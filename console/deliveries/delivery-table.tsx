@@ -9,6 +9,7 @@ import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
 import { ShortId, shortenId } from "../parts/short-id.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
+import { linkOfId } from "../shell/places.ts";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { wordsOfReason } from "../words/reasons.ts";
 import { channelWords, priorityWords } from "../words/statuses.ts";
@@ -188,20 +189,14 @@ function Row(props: RowProps) {
       </td>
       {shows("recipient") && (
         <td role="cell" className={styles.recipient}>
-          <ShortId id={recipient} />
+          <ShortId id={recipient} tabIndex={-1} />
         </td>
       )}
       {shows("source") && (
         <td role="cell" className={styles.source}>
-          {source.startsWith("cmp_") ? (
-            <Link to="/campaigns/$id" params={{ id: source }} tabIndex={-1}>
-              Campaign
-            </Link>
-          ) : (
-            <Link to="/deliveries" search={{ source }} tabIndex={-1} title={source}>
-              Notification
-            </Link>
-          )}
+          <Link {...linkOfId(source)} tabIndex={-1} title={source}>
+            {source.startsWith("cmp_") ? "Campaign" : "Notification"}
+          </Link>
           {type !== null && <span className="muted"> · {type}</span>}
         </td>
       )}

@@ -26,13 +26,7 @@ export function GroupMembers({ group, id }: { group: string; id: string }) {
           {data.items.slice(0, shown).map((member) => (
             <li key={member.id}>
               <StatusChip status={member.status} />
-              {member.id === id ? (
-                <strong>This delivery</strong>
-              ) : (
-                <Link to="/deliveries/$id" params={{ id: member.id }}>
-                  <ShortId id={member.id} />
-                </Link>
-              )}
+              {member.id === id ? <strong>This delivery</strong> : <ShortId id={member.id} />}
               <span className="muted">{member.type}</span>
             </li>
           ))}

@@ -4,7 +4,7 @@ import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Failed, Loading } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
-import { Author } from "../templates/author.tsx";
+import { ActorName } from "../parts/actor-name.tsx";
 import versions from "../templates/versions-panel.module.css";
 import { type Layout, layoutUsersQuery, layoutVersionsQuery } from "./queries.ts";
 
@@ -75,7 +75,7 @@ export function LayoutVersions({ layout: { key, version: latest } }: { layout: L
             <li key={version} aria-current={version === latest ? "true" : undefined}>
               <span className={versions.number}>Version {version}</span>
               <span className={versions.by}>
-                <Author id={createdBy} /> <ShortInstant at={createdAt} />
+                <ActorName id={createdBy} /> <ShortInstant at={createdAt} />
               </span>
               <Link
                 from="/layouts/$key"

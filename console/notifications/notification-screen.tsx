@@ -2,12 +2,14 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { deliveriesQuery } from "../deliveries/queries.ts";
 import { SelectableRows } from "../deliveries/selectable-rows.tsx";
+import { ActorName } from "../parts/actor-name.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts, Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { CopyButton, Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
+import { TemplateLink } from "../parts/template-link.tsx";
 import { WhyOfRecipient } from "../why/why-of-recipient.tsx";
 import { priorityWords } from "../words/statuses.ts";
 import { Account } from "./account.tsx";
@@ -87,12 +89,9 @@ function RequestFacts({ notification }: { notification: Notification }) {
               "Content of its own"
             )
           ) : (
-            <Link key="template" to="/notifications" search={{ template: template.key }}>
-              {template.key}
-            </Link>
+            <TemplateLink key="template" template={template} />
           ),
         ],
-        ["Version", template && template.version],
         [
           "Type",
           type === null ? (
@@ -116,7 +115,7 @@ function RequestFacts({ notification }: { notification: Notification }) {
         ["Attachments", attachments.length === 0 ? null : attachments.length],
         ["Copies", copies.total === 0 ? null : copies.total],
         ["Created", <Instant key="created" at={createdAt} />],
-        ["Created by", <code key="by">{createdBy}</code>],
+        ["Created by", <ActorName key="by" id={createdBy} />],
         ["Request", requestId === null ? null : <code key="request">{requestId}</code>],
         [
           "Data",

@@ -3,9 +3,10 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
-import { shortenId } from "../parts/short-id.tsx";
+import { ShortId } from "../parts/short-id.tsx";
 import { listCounts, StackedBar } from "../parts/stacked-bar.tsx";
 import table from "../parts/table.module.css";
+import { TemplateLink } from "../parts/template-link.tsx";
 import { formatCount } from "../words/numbers.ts";
 import { priorityWords } from "../words/statuses.ts";
 import type { ListedNotification } from "./queries.ts";
@@ -63,24 +64,14 @@ export function NotificationTable({
               }}
             >
               <td role="cell" className={styles.id}>
-                <Link
-                  to="/notifications/$id"
-                  params={{ id }}
-                  className={`mono ${table.name}`}
-                  title={id}
-                  tabIndex={-1}
-                >
-                  {shortenId(id)}
-                </Link>
+                <ShortId id={id} tabIndex={-1} />
                 {test && <span className={styles.test}>Test</span>}
               </td>
               <td role="cell" className={styles.message}>
                 {template === null ? (
                   <span className="muted">Content of its own</span>
                 ) : (
-                  <>
-                    {template.key} <span className="muted">v{template.version}</span>
-                  </>
+                  <TemplateLink template={template} tabIndex={-1} />
                 )}
                 {type !== null && <span className={`muted ${styles.type}`}>{type}</span>}
               </td>

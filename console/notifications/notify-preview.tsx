@@ -1,7 +1,7 @@
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Icon } from "../parts/icon.tsx";
-import { ShortId } from "../parts/short-id.tsx";
+import { shortenId } from "../parts/short-id.tsx";
 import { StackedBar } from "../parts/stacked-bar.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import table from "../parts/table.module.css";
@@ -111,7 +111,7 @@ export function NotifyPreview({ preview }: { preview: Preview }) {
             {examples.map(({ recipient, stage, channel, reason, until, chip }) => (
               <li key={`${recipient} ${stage}`}>
                 <Chip {...chip} word={reason === null ? "Sent" : wordsOfReason(reason)} />
-                {recipient.startsWith("rcp_") ? <ShortId id={recipient} /> : recipient}
+                <span title={recipient}>{shortenId(recipient)}</span>
                 <span className="muted">
                   {channelWords[channel]}
                   {stage > 0 && `, stage ${stage + 1}`}

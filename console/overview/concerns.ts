@@ -47,17 +47,14 @@ export function listConcerns({
 }): Concern[] {
   const open = providers
     .filter(({ breaker }) => breaker.state !== "closed")
-    .map(({ name, channel, breaker }): Concern => ({
+    .map(({ name, breaker }): Concern => ({
       weight: breaker.state === "open" ? "poor" : "fair",
       title:
         breaker.state === "open"
           ? `The provider ${name} is not used`
           : `The provider ${name} is being tried again`,
       detail: breaker.reason,
-      link: {
-        to: "/deliveries",
-        search: { status: ["pending"], channel: [channel as "email"], reason: [...faultReasons] },
-      },
+      link: { to: "/providers/$name", params: { name } },
     }));
   const waiting = faultReasons
     .filter((reason) => (health.waiting[reason] ?? 0) > 0)
@@ -96,7 +93,7 @@ export function listConcerns({
             weight: "fair",
             title: `The API key ${name} expires in ${formatDuration(leftMs / 1_000)}`,
             detail: "Programs that use it are refused from then on.",
-            link: { to: "/" },
+            link: { to: "/settings", search: { tab: "keys" } },
           },
         ];
   });

@@ -2,9 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useSession } from "../api/session.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
-import { ShortId } from "../parts/short-id.tsx";
+import { AuditedResource } from "../parts/audited-resource.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
-import { prefixOf } from "../shell/url.ts";
 import { toWords } from "../words/statuses.ts";
 import { recentChangesQuery } from "./queries.ts";
 import styles from "./recent-changes.module.css";
@@ -32,7 +31,7 @@ export function RecentChanges() {
               <li key={id}>
                 <strong>{toWords(action.replaceAll("-", " "))}</strong>
                 <span className={styles.resource}>
-                  {prefixOf(resource) ? <ShortId id={resource} /> : resource}
+                  <AuditedResource action={action} resource={resource} />
                 </span>
                 <ShortInstant at={createdAt} />
               </li>

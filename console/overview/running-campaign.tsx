@@ -1,51 +1,50 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type Campaign, progressQuery } from "../campaigns/queries.ts";
+import { statusCounts } from "../campaigns/account.ts";
+import type { ListedCampaign } from "../campaigns/queries.ts";
 import { StackedBar } from "../parts/stacked-bar.tsx";
+import { TemplateLink } from "../parts/template-link.tsx";
 import { formatCount, formatShare } from "../words/numbers.ts";
-import { formatDuration } from "../words/instants.ts";
-import { openCounts } from "../campaigns/account.ts";
 import styles from "./running-campaign.module.css";
 
 /** A campaign that runs, with its progress. */
-export function RunningCampaign({ campaign }: { campaign: Campaign }) {
-  const { id, name, template } = campaign;
-  const { data, error } = useQuery(progressQuery(id));
-  const total = data ? Object.values(data.counts).reduce((sum, count) => sum + count, 0) : 0;
-  const open = data ? openCounts(data.counts) : 0;
-  const rate = data?.messagesPerSecond ?? 0;
+export function RunningCampaign({ campaign }: { campaign: ListedCampaign }) {
+  const { id, name, template, counts } = campaign;
   return (
     <li className={styles.campaign}>
       <div className={styles.line}>
         <Link to="/campaigns/$id" params={{ id }} className={styles.name}>
           {name}
         </Link>
-        <span className="muted">
-          {template.key} v{template.version}
+        <span>
+          <TemplateLink template={template} />
         </span>
       </div>
-      {data && total > 0 ? (
-        <>
-          <StackedBar counts={data.counts} label={name} />
-          <div className={styles.line}>
-            <span className="figures">
-              {formatShare((total - open) / total)} of {formatCount(total)}
-            </span>
-            <span className="muted figures">
-              {formatCount(rate)} per second
-              {rate > 0 && open > 0 && `, about ${formatDuration(open / rate)} left`}
-            </span>
-          </div>
-        </>
+      {counts === null ? (
+        <span className="muted">Its audience is being frozen.</span>
       ) : (
-        <span className="muted">
-          {error
-            ? "Its progress could not be read."
-            : data
-              ? "Its audience is being frozen."
-              : "Reading its progress…"}
-        </span>
+        <Progress counts={counts} name={name} />
       )}
     </li>
+  );
+}
+
+function Progress({
+  counts,
+  name,
+}: {
+  counts: NonNullable<ListedCampaign["counts"]>;
+  name: string;
+}) {
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return (
+    <>
+      <StackedBar counts={statusCounts(counts)} label={name} />
+      <div className={styles.line}>
+        <span className="figures">
+          {formatShare((total - counts.open) / total)} of {formatCount(total)}
+        </span>
+        <span className="muted figures">{formatCount(counts.open)} open</span>
+      </div>
+    </>
   );
 }

@@ -28,7 +28,7 @@ import { RunningCampaign } from "./running-campaign.tsx";
 import { StatCard } from "./stat-card.tsx";
 import styles from "./screen.module.css";
 
-/** How many campaigns are shown with their progress, each of which the API counts row by row. */
+/** How many campaigns are shown with their progress. */
 const shownCampaigns = 5;
 const countedTemplates = 200;
 

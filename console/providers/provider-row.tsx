@@ -1,4 +1,5 @@
 import { Link, useNavigate } from "@tanstack/react-router";
+import { ActorName } from "../parts/actor-name.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { useNow } from "../parts/now.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
@@ -85,7 +86,7 @@ export function StateSentence({ provider }: { provider: Provider }) {
     case "stopped":
       return (
         <span>
-          Stopped by {gate!.shutBy}
+          Stopped by <ActorName id={gate!.shutBy} />
           {ago(gate!.shutSince)}, opens{ago(gate!.shutUntil)}.
         </span>
       );

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Channel } from "../../domain/channel.ts";
+import { ActorName } from "../parts/actor-name.tsx";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Icon } from "../parts/icon.tsx";
@@ -27,7 +28,13 @@ export function StopNote({ target, channel, gate }: StopNoteProps) {
       <Icon name="stop" />
       <div>
         <strong>
-          {gate.shutBy === null ? "It asked for a pause" : `Stopped by ${gate.shutBy}`}
+          {gate.shutBy === null ? (
+            "It asked for a pause"
+          ) : (
+            <>
+              Stopped by <ActorName id={gate.shutBy} />
+            </>
+          )}
         </strong>{" "}
         until <Instant at={gate.shutUntil} />
         {gate.shutReason !== null && <>: {gate.shutReason}</>}

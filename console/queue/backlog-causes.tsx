@@ -52,7 +52,7 @@ function Causes({ causes }: { causes: ReturnType<typeof explainBacklog> }) {
     );
   return (
     <ul className={styles.causes}>
-      {causes.map(({ key, text, until, triedAt, to }) => (
+      {causes.map(({ key, text, until, triedAt, link }) => (
         <li key={key}>
           <Icon name="warning" size={14} />
           <div>
@@ -67,16 +67,7 @@ function Causes({ causes }: { causes: ReturnType<typeof explainBacklog> }) {
                 Tried again <Instant at={triedAt} />
               </p>
             )}
-            {to === "campaigns" && (
-              <Link to="/campaigns" search={{ status: ["paused"] }}>
-                Paused campaigns
-              </Link>
-            )}
-            {to === "limits" && (
-              <Link to="/queue" search={{ reason: ["recipient_limit", "type_limit"] }}>
-                What waits for these limits
-              </Link>
-            )}
+            {link !== null && <Link {...link}>{link.name}</Link>}
           </div>
         </li>
       ))}

@@ -1,3 +1,4 @@
+import type { LinkProps } from "@tanstack/react-router";
 import type { AnswerOf } from "tidings/client";
 import type { api } from "../api/client.ts";
 import type { Health } from "../health/queries.ts";
@@ -14,8 +15,22 @@ export interface Cause {
   until: string | null;
   /** When a provider is tried again. */
   triedAt?: string | null;
-  /** Where the cause, or what it holds back, is shown. */
-  to: "campaigns" | "limits" | null;
+  /** Where the cause, or what it holds back, is shown, and its name. */
+  link: (LinkProps & { name: string }) | null;
+}
+
+const linkOfProvider = (name: string): Cause["link"] => ({
+  name: `The provider ${name}`,
+  to: "/providers/$name",
+  params: { name },
+});
+
+/** Where the limits of a gate are shown: with its provider or campaign, otherwise in the list of the channels. */
+function linkOfGate({ kind, name }: Gate): Cause["link"] {
+  if (kind === "provider") return linkOfProvider(name);
+  return kind === "campaign"
+    ? { name: "The campaign", to: "/campaigns/$id", params: { id: name } }
+    : { name: "Channels and providers", to: "/providers" };
 }
 
 /** Lists what keeps deliveries waiting beyond their time: breakers, gates and quotas, paused campaigns, and limits of recipients. */
@@ -38,7 +53,7 @@ export function explainBacklog({
         text: `The provider ${name} is ${breaker.state === "open" ? "not used, because it failed too often" : "being tried again"}.${breaker.reason === null ? "" : ` Its last failure: ${breaker.reason}`}`,
         until: null,
         triedAt: breaker.nextTrialAt,
-        to: null,
+        link: linkOfProvider(name),
       });
   for (const gate of gates) {
     const what = `${gate.kind} ${gate.name}`;
@@ -47,21 +62,21 @@ export function explainBacklog({
         key: `shut ${what}`,
         text: `Messages of the ${what} are paused.${gate.shutReason === null ? "" : ` The reason: ${gate.shutReason}`}`,
         until: gate.shutUntil,
-        to: null,
+        link: linkOfGate(gate),
       });
     if (gate.dailyQuota !== null && gate.usedToday >= gate.dailyQuota)
       causes.push({
         key: `day ${what}`,
         text: `The ${what} has used its daily quota of ${gate.dailyQuota.toLocaleString("en")}.`,
         until: gate.dayResetsAt,
-        to: null,
+        link: linkOfGate(gate),
       });
     else if (gate.hourlyQuota !== null && gate.usedThisHour >= gate.hourlyQuota)
       causes.push({
         key: `hour ${what}`,
         text: `The ${what} has used its hourly quota of ${gate.hourlyQuota.toLocaleString("en")}.`,
         until: gate.hourResetsAt,
-        to: null,
+        link: linkOfGate(gate),
       });
   }
   if (pausedCampaigns > 0)
@@ -69,10 +84,19 @@ export function explainBacklog({
       key: "paused",
       text: `${pausedCampaigns === 1 ? "1 campaign is" : `${pausedCampaigns} campaigns are`} paused, so their deliveries wait.`,
       until: null,
-      to: "campaigns",
+      link: { name: "Paused campaigns", to: "/campaigns", search: { status: ["paused"] } },
     });
   const limits = health?.indicators.limits;
   if (limits && (limits.value ?? 0) > 0)
-    causes.push({ key: "limits", text: limits.detail, until: null, to: "limits" });
+    causes.push({
+      key: "limits",
+      text: limits.detail,
+      until: null,
+      link: {
+        name: "What waits for these limits",
+        to: "/queue",
+        search: { reason: ["recipient_limit", "type_limit"] },
+      },
+    });
   return causes;
 }

@@ -1,9 +1,9 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { useNavigate } from "@tanstack/react-router";
 import { Instant } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
-import { shortenId } from "../parts/short-id.tsx";
+import { ShortId } from "../parts/short-id.tsx";
 import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { toWords } from "../words/statuses.ts";
@@ -46,17 +46,7 @@ export function EventsTab({ id, cursor }: { id: string; cursor: string | undefin
                           </span>
                         )}
                       </td>
-                      <td>
-                        {event.delivery !== null && (
-                          <Link
-                            to="/deliveries/$id"
-                            params={{ id: event.delivery }}
-                            className="mono"
-                          >
-                            {shortenId(event.delivery)}
-                          </Link>
-                        )}
-                      </td>
+                      <td>{event.delivery !== null && <ShortId id={event.delivery} />}</td>
                       <td className={table.wide}>{event.entityId}</td>
                       <td>
                         <Instant at={event.at} />

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
+import { ActorName } from "../parts/actor-name.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
@@ -45,12 +46,7 @@ export function PreferenceVersions({
                   <Instant at={createdAt} />
                 </span>
                 <span className="muted">
-                  by{" "}
-                  {createdBy === "recipient" ? (
-                    "the recipient"
-                  ) : (
-                    <span className="mono">{createdBy}</span>
-                  )}
+                  by <ActorName id={createdBy} />
                 </span>
                 {shown === String(version) && <Difference id={id} version={version} />}
               </li>

@@ -1,10 +1,9 @@
 import { useMutation } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { Button } from "../parts/button.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
-import { shortenId } from "../parts/short-id.tsx";
+import { ShortId } from "../parts/short-id.tsx";
 import { Loading, ProblemBanner } from "../parts/states.tsx";
 import { formatCount, formatNoun } from "../words/numbers.ts";
 import { previewRules, withDraft } from "./changes.ts";
@@ -103,9 +102,7 @@ function PreviewResult({ preview, ruleKey }: { preview: Preview; ruleKey: string
               {pair.examples.map(({ delivery }, index) => (
                 <span key={delivery}>
                   {index > 0 && ", "}
-                  <Link to="/deliveries/$id" params={{ id: delivery }} className="mono">
-                    {shortenId(delivery)}
-                  </Link>
+                  <ShortId id={delivery} />
                 </span>
               ))}
             </p>

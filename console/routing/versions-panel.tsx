@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { ActorName } from "../parts/actor-name.tsx";
 import { Button } from "../parts/button.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
@@ -48,7 +49,9 @@ export function VersionsPanel({ ruleKey, onTake }: VersionsPanelProps) {
                     <td>
                       <ShortInstant at={createdAt} />
                     </td>
-                    <td className="mono">{createdBy}</td>
+                    <td>
+                      <ActorName id={createdBy} />
+                    </td>
                     <td className={table.number}>
                       <Button
                         kind="quiet"

@@ -14,26 +14,56 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
     ],
   ],
   [
-    "In a list of deliveries",
+    "In lists",
     [
       ["j k", "Next or previous row"],
-      ["Enter", "Look at it beside the list"],
-      ["w", "Why was it sent, or not?"],
-      ["o", "Open it as a page"],
-      ["x", "Select it, or not"],
-      ["Shift x", "Select all from the last selected row to this one"],
+      ["Enter", "Open the row, or show its details"],
       ["f", "Go to the filters"],
     ],
   ],
   [
-    "For the selection, or the delivery that is open",
+    "Deliveries",
     [
-      ["r", "Retry"],
-      ["s", "Send now"],
+      ["w", "Why was it sent, or not?"],
+      ["o", "Open it as a page"],
+      ["x", "Select it, or not"],
+      ["Shift x", "Select all from the last selected row to this one"],
+      ["Ctrl A or ⌘ A", "Select all on this page"],
+      ["r", "Retry the selection, or the delivery that is open"],
+      ["s", "Send it now"],
       ["p", "Change its priority"],
-      ["c", "Cancel"],
+      ["c", "Cancel it"],
+      ["[ ]", "On the page of a delivery: the previous or next one of the list"],
+      ["Home End", "The newest or oldest deliveries"],
     ],
   ],
+  [
+    "Campaigns",
+    [
+      ["o", "Open it"],
+      ["x", "Select it, or not"],
+      ["p", "Pause or resume it"],
+    ],
+  ],
+  [
+    "Campaign builder",
+    [
+      ["j k", "Next or previous section"],
+      ["[ ]", "The message for the previous or next recipient"],
+    ],
+  ],
+  [
+    "Templates and layouts",
+    [
+      ["e", "In the list: edit it"],
+      ["Ctrl S or ⌘ S", "Save a version"],
+      ["Ctrl Enter or ⌘ Enter", "Update the preview"],
+      ["Esc Tab", "Leave the editor: Tab alone indents the line"],
+      ["Ctrl Shift T or ⌘ Shift T or t", "Send a test"],
+      ["[ ]", "The previous or next version"],
+    ],
+  ],
+  ["Routing", [["[ ]", "Move the rule up or down"]]],
 ];
 
 /** Lists the keys. */

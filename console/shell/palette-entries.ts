@@ -8,7 +8,8 @@ import { settingsTabs, tabNames } from "../settings/search.ts";
 import { linkOfView } from "../views/address.ts";
 import { viewsQuery } from "../views/queries.ts";
 import { listPaletteActions } from "./palette-actions.ts";
-import { placeOfId, placesOfText } from "./palette-places.ts";
+import { placesOfText } from "./palette-places.ts";
+import { linkOfId } from "./places.ts";
 import { type Found, searchQuery } from "./queries.ts";
 import { rank } from "./ranking.ts";
 import { screens } from "./screens.ts";
@@ -22,6 +23,25 @@ export interface Entry {
   icon: IconName;
   act: () => void;
 }
+
+/** What can be made, wherever one is, by those who have the role. */
+const creations = [
+  {
+    name: "Notify",
+    icon: "send",
+    needs: "sender",
+    to: { to: "/notifications", search: { notify: "new" } },
+  },
+  { name: "New campaign", icon: "campaigns", needs: "sender", to: { to: "/campaigns/new" } },
+  { name: "New template", icon: "templates", needs: "sender", to: { to: "/templates/new" } },
+  { name: "New layout", icon: "templates", needs: "sender", to: { to: "/layouts/new" } },
+  { name: "New routing rule", icon: "routing", needs: "admin", to: { to: "/routing/new" } },
+] as const satisfies {
+  name: string;
+  icon: IconName;
+  needs: "sender" | "admin";
+  to: NavigateOptions;
+}[];
 
 interface Options {
   typed: string;
@@ -80,6 +100,9 @@ export function useEntries({ typed, searched, onSaveView }: Options): Entry[] {
       icon: "shield",
       act: go({ to: "/deliveries", search: { status: ["suppressed"] } }),
     },
+    ...creations
+      .filter(({ needs }) => includesRole(role, needs))
+      .map(({ name, icon, to }): Entry => ({ id: name, name, hint: "Action", icon, act: go(to) })),
     { id: "save", name: "Save this view", hint: "Action", icon: "star", act: onSaveView },
     {
       id: "copy",
@@ -115,7 +138,7 @@ const kindWords: Record<Found["kind"], { word: string; icon: IconName }> = {
   template: { word: "Template", icon: "templates" },
   segment: { word: "Segment", icon: "person" },
   type: { word: "Type", icon: "sort" },
-  rule: { word: "Routing rule", icon: "right" },
+  rule: { word: "Routing rule", icon: "routing" },
   recipient: { word: "Recipient", icon: "person" },
 };
 
@@ -127,23 +150,23 @@ function toEntry(found: Found, go: (to: NavigateOptions) => () => void): Entry {
     name,
     hint: status === null ? word : `${word}, ${status}`,
     icon,
-    act: actOf(found, go),
+    act: go(placeOf(found)),
   };
 }
 
-/** Goes to what was found. What has no screen yet is in the reference of the API. */
-function actOf({ kind, reference }: Found, go: (to: NavigateOptions) => () => void): () => void {
+/** Where something that was found is shown: on its page, or in a list of what has to do with it. */
+function placeOf({ kind, reference }: Found): NavigateOptions {
   switch (kind) {
     case "campaign":
     case "recipient":
-      return go(placeOfId(reference)!.to);
+      return linkOfId(reference)!;
     case "template":
-      return go({ to: "/templates" });
-    case "segment":
-      return () => location.assign("/docs#/segments");
-    case "type":
-      return () => location.assign("/docs#/notification-types");
+      return { to: "/templates/$key", params: { key: reference } };
     case "rule":
-      return () => location.assign("/docs#/routing-rules");
+      return { to: "/routing/$key", params: { key: reference } };
+    case "segment":
+      return { to: "/recipients", search: { segment: reference } };
+    case "type":
+      return { to: "/notifications", search: { type: reference } };
   }
 }

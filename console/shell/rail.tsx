@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useRouterState } from "@tanstack/react-router";
+import { Link, useMatchRoute, useRouterState } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { Icon } from "../parts/icon.tsx";
 import { linkOfView } from "../views/address.ts";
@@ -14,6 +14,8 @@ const shownViews = 6;
 /** The screens in their groups, and the saved views. On narrow pages it is a sheet, which the menu button opens. */
 export function Rail() {
   const href = useRouterState({ select: ({ location }) => location.href });
+  // Layouts are a part of the templates.
+  const isLayout = useMatchRoute()({ to: "/layouts", fuzzy: true }) !== false;
   useEffect(() => document.getElementById("rail")?.hidePopover(), [href]);
   return (
     <nav id="rail" popover="auto" className={styles.rail} aria-label="Screens">
@@ -33,6 +35,7 @@ export function Rail() {
                     <Link
                       to={place.to}
                       className={styles.place}
+                      aria-current={place.to === "/templates" && isLayout ? "true" : undefined}
                       activeOptions={{ exact: place.to === "/", includeSearch: false }}
                       title={`${place.name} (g ${place.key})`}
                     >

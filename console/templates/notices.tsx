@@ -1,9 +1,9 @@
 import type { ReactNode } from "react";
 import { useQuery } from "@tanstack/react-query";
+import { ActorName } from "../parts/actor-name.tsx";
 import { Button } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { ShortInstant } from "../parts/instant.tsx";
-import { Author } from "./author.tsx";
 import type { KeptDraft } from "./drafts.ts";
 import { versionsQuery } from "./queries.ts";
 import styles from "./notices.module.css";
@@ -85,7 +85,7 @@ export function NewerVersion({
       {newer && (
         <>
           {" "}
-          by <Author id={newer.createdBy} />, <ShortInstant at={newer.createdAt} />
+          by <ActorName id={newer.createdBy} />, <ShortInstant at={newer.createdAt} />
         </>
       )}
       .{isDirty && " Your text is unchanged, and is not saved."}

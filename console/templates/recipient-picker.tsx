@@ -2,7 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
 import { Dialog } from "../parts/dialog.tsx";
 import { Field } from "../parts/form.tsx";
-import { ShortId } from "../parts/short-id.tsx";
+import { ShortId, shortenId } from "../parts/short-id.tsx";
 import { ProblemBanner } from "../parts/states.tsx";
 import { recipientQuery, recipientSearchQuery, shortestSearch } from "./queries.ts";
 import styles from "./recipient-picker.module.css";
@@ -54,7 +54,7 @@ export function RecipientSearch({ onChoose }: { onChoose: (id: string) => void }
           {data.items.map(({ id, externalId, email, locale }) => (
             <li key={id}>
               <button type="button" onClick={() => onChoose(id)}>
-                <strong>{externalId ?? <ShortId id={id} />}</strong>
+                <strong>{externalId ?? shortenId(id)}</strong>
                 <span className="muted">{email ?? "no email address"}</span>
                 <span className="muted">{locale}</span>
               </button>

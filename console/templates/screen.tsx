@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useRef, useState } from "react";
+import type { CampaignStatus } from "../../domain/campaign.ts";
 import { Button } from "../parts/button.tsx";
 import { Filters } from "../parts/filters.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
@@ -13,12 +14,16 @@ import { Chip } from "../parts/status-chip.tsx";
 import table from "../parts/table.module.css";
 import { showToast } from "../parts/toast.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
+import { formatCount } from "../words/numbers.ts";
 import { setArchived } from "./actions.ts";
 import { DuplicateDialog } from "./duplicate-dialog.tsx";
 import { Segments } from "../parts/segments.tsx";
 import { type TemplateSummary, templatesQuery } from "./queries.ts";
 import { templatesQueryOf } from "./search.ts";
 import { TemplateTabs } from "./tabs.tsx";
+
+/** The statuses of campaigns that have not ended. */
+const unended = ["draft", "scheduled", "running", "paused"] as const satisfies CampaignStatus[];
 
 /** The templates, the newest first. */
 export function TemplatesScreen() {
@@ -156,7 +161,15 @@ function TemplateTable({ templates }: { templates: readonly TemplateSummary[] })
                     <span className="muted"> of {latestVersion}</span>
                   )}
                 </td>
-                <td className={`${table.number} ${table.wide}`}>{template.unfinishedCampaigns}</td>
+                <td className={`${table.number} ${table.wide}`}>
+                  {template.unfinishedCampaigns === 0 ? (
+                    0
+                  ) : (
+                    <Link to="/campaigns" search={{ template: key, status: unended }}>
+                      {formatCount(template.unfinishedCampaigns)}
+                    </Link>
+                  )}
+                </td>
                 <td className={table.wide}>
                   <ShortInstant at={activeVersion.createdAt} />
                 </td>

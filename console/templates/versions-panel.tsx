@@ -4,7 +4,7 @@ import { Chip } from "../parts/status-chip.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Failed, Loading } from "../parts/states.tsx";
-import { Author } from "./author.tsx";
+import { ActorName } from "../parts/actor-name.tsx";
 import { type Template, versionsQuery } from "./queries.ts";
 import styles from "./versions-panel.module.css";
 
@@ -45,7 +45,7 @@ export function VersionsPanel({
                 {version === shown && <span className="muted">shown</span>}
               </span>
               <span className={styles.by}>
-                <Author id={createdBy} /> <ShortInstant at={createdAt} />
+                <ActorName id={createdBy} /> <ShortInstant at={createdAt} />
               </span>
               {version !== shown || isDirty ? (
                 <Link

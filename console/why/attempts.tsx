@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import type { DeliveryDetails } from "../deliveries/queries.ts";
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { IconName } from "../parts/icon.tsx";
@@ -33,7 +34,14 @@ export function Attempts({ attempts }: { attempts: readonly Attempt[] }) {
               <Chip tone={tone} icon={icon} word={word} />
               <span>
                 {channelWords[attempt.channel]}
-                {attempt.provider !== null && ` by ${attempt.provider}`}
+                {attempt.provider !== null && (
+                  <>
+                    {" by "}
+                    <Link to="/providers/$name" params={{ name: attempt.provider }}>
+                      {attempt.provider}
+                    </Link>
+                  </>
+                )}
               </span>
               <span className="muted">took {formatDuration(seconds)}</span>
             </div>

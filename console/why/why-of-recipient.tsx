@@ -4,7 +4,7 @@ import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 import { RecipientSearch } from "../parts/recipient-search.tsx";
 import { Icon } from "../parts/icon.tsx";
-import { shortenId } from "../parts/short-id.tsx";
+import { ShortId } from "../parts/short-id.tsx";
 import { Failed, Loading } from "../parts/states.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
 import styles from "./why-of-recipient.module.css";
@@ -38,9 +38,7 @@ export function WhyOfRecipient({ source, recipient, onChoose }: WhyOfRecipientPr
       {recipient !== undefined && (
         <p className={styles.chosen}>
           <Icon name="person" size={14} />
-          <span className="mono" title={recipient}>
-            {shortenId(recipient)}
-          </span>
+          <ShortId id={recipient} />
           <button type="button" onClick={() => onChoose(undefined)}>
             Ask about somebody else
           </button>
