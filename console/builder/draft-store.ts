@@ -1,3 +1,4 @@
+import { withStore } from "../parts/browser-store.ts";
 import type { Draft } from "./draft.ts";
 import type { Stored } from "./queries.ts";
 
@@ -12,33 +13,6 @@ export interface KeptDraft {
   tested: string | null;
 }
 
-const storeName = "campaign-drafts";
-
-function open(): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open("tidings-console", 1);
-    request.addEventListener("upgradeneeded", () => request.result.createObjectStore(storeName));
-    request.addEventListener("success", () => resolve(request.result));
-    request.addEventListener("error", () => reject(request.error!));
-  });
-}
-
-async function run<Result>(
-  mode: IDBTransactionMode,
-  work: (store: IDBObjectStore) => IDBRequest<Result>,
-): Promise<Result> {
-  const database = await open();
-  try {
-    return await new Promise((resolve, reject) => {
-      const request = work(database.transaction(storeName, mode).objectStore(storeName));
-      request.addEventListener("success", () => resolve(request.result));
-      request.addEventListener("error", () => reject(request.error!));
-    });
-  } finally {
-    database.close();
-  }
-}
-
 /** The name under which the draft of a person for a campaign, or for a new one, is kept. */
 export const draftName = (person: string, campaign: string | null) =>
   `${person} ${campaign ?? "new"}`;
@@ -47,14 +21,18 @@ export const draftName = (person: string, campaign: string | null) =>
 
 export async function readDraft(name: string): Promise<KeptDraft | null> {
   try {
-    return (await run<KeptDraft | undefined>("readonly", (store) => store.get(name))) ?? null;
+    return (
+      (await withStore<KeptDraft | undefined>("campaign-drafts", "readonly", (store) =>
+        store.get(name),
+      )) ?? null
+    );
   } catch {
     return null;
   }
 }
 
 export const keepDraft = (name: string, kept: KeptDraft): Promise<unknown> =>
-  run("readwrite", (store) => store.put(kept, name)).catch(() => {});
+  withStore("campaign-drafts", "readwrite", (store) => store.put(kept, name)).catch(() => {});
 
 export const forgetDraft = (name: string): Promise<unknown> =>
-  run("readwrite", (store) => store.delete(name)).catch(() => {});
+  withStore("campaign-drafts", "readwrite", (store) => store.delete(name)).catch(() => {});

@@ -1,3 +1,4 @@
+import { withStore } from "../parts/browser-store.ts";
 import type { Draft } from "./draft.ts";
 
 /** A text that was not saved, as this browser keeps it. */
@@ -14,42 +15,17 @@ export interface KeptDraft extends Draft {
 /** How long a text is kept that nobody came back for. */
 const keptMs = 30 * 86_400_000;
 
-const result = <Value>(request: IDBRequest<Value>): Promise<Value> =>
-  new Promise((resolve, reject) => {
-    request.addEventListener("success", () => resolve(request.result));
-    request.addEventListener("error", () => reject(request.error ?? new Error("IndexedDB failed")));
-  });
-
-async function open(): Promise<IDBDatabase> {
-  const request = indexedDB.open("tidings-console", 1);
-  request.addEventListener("upgradeneeded", () =>
-    request.result.createObjectStore("drafts", { keyPath: "id" }),
-  );
-  return result(request);
-}
-
-async function withDrafts<Value>(
-  mode: IDBTransactionMode,
-  work: (store: IDBObjectStore) => IDBRequest<Value>,
-): Promise<Value> {
-  const database = await open();
-  try {
-    return await result(work(database.transaction("drafts", mode).objectStore("drafts")));
-  } finally {
-    database.close();
-  }
-}
-
 /** Keeps a text in this browser. Where the browser keeps nothing, as in some private windows, the text is only in the page. */
 export const keepDraft = (draft: KeptDraft): Promise<unknown> =>
-  withDrafts("readwrite", (store) => store.put(draft)).catch(() => null);
+  withStore("drafts", "readwrite", (store) => store.put(draft)).catch(() => null);
 
 export const dropDraft = (id: string): Promise<unknown> =>
-  withDrafts("readwrite", (store) => store.delete(id)).catch(() => null);
+  withStore("drafts", "readwrite", (store) => store.delete(id)).catch(() => null);
 
 /** Lists the texts of a template that were kept by other pages, the latest first, and removes those that are too old. */
 export async function findDrafts(template: string, ownId: string): Promise<KeptDraft[]> {
-  const all = await withDrafts(
+  const all = await withStore(
+    "drafts",
     "readonly",
     (store) => store.getAll() as IDBRequest<KeptDraft[]>,
   ).catch(() => []);
