@@ -8,7 +8,7 @@ interface ThreeWayProps {
   differences: readonly Difference[];
   /** The name of a field, and its value in words. */
   nameOf: (field: string) => string;
-  describe: (value: unknown) => string;
+  describe: (value: unknown, field: string) => string;
   /** Goes on with what was chosen for each field. */
   onMerge: (chosen: Record<string, "mine" | "theirs">) => void;
   onClose: () => void;
@@ -47,7 +47,7 @@ export function ThreeWay({ differences, nameOf, describe, onMerge, onClose }: Th
             {by === "both" && <span className={styles.both}> changed by both</span>}
           </legend>
           <p className="muted">
-            Before: <span className={styles.value}>{describe(base)}</span>
+            Before: <span className={styles.value}>{describe(base, field)}</span>
           </p>
           {(["mine", "theirs"] as const).map((side) => (
             <label key={side} className={styles.side}>
@@ -61,7 +61,9 @@ export function ThreeWay({ differences, nameOf, describe, onMerge, onClose }: Th
                 {side === "mine" ? "Mine" : "Theirs"}
                 {by === side && <span className="muted"> (changed)</span>}
               </span>
-              <span className={styles.value}>{describe(side === "mine" ? mine : theirs)}</span>
+              <span className={styles.value}>
+                {describe(side === "mine" ? mine : theirs, field)}
+              </span>
             </label>
           ))}
         </fieldset>

@@ -5,9 +5,11 @@ import { Button, IconButton } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Check, Field, Fields } from "../parts/form.tsx";
 import { ProblemBanner } from "../parts/states.tsx";
+import { ThreeWay } from "../parts/three-way.tsx";
+import { findDifferences } from "../parts/three-way-merge.ts";
 import { channelWords, toWords } from "../words/statuses.ts";
 import { PeriodsField } from "./periods-field.tsx";
-import type { Control } from "./preference-words.ts";
+import { type Control, describeValue } from "./preference-words.ts";
 
 interface PreferenceDialogProps {
   name: string;
@@ -22,6 +24,7 @@ interface PreferenceDialogProps {
 /** Edits one preference. What the API finds wrong with it is shown at its field. */
 export function PreferenceDialog(props: PreferenceDialogProps) {
   const { name, path, control, onSave, onClose } = props;
+  const [base] = useState(props.value);
   const [value, setValue] = useState(props.value);
   const [error, setError] = useState<unknown>(null);
   const [isSaving, setSaving] = useState(false);
@@ -42,6 +45,22 @@ export function PreferenceDialog(props: PreferenceDialogProps) {
     }
   };
   const hasChanged = error instanceof ApiProblem && error.status === 412;
+  const differences = findDifferences(
+    { [path]: base },
+    { [path]: value },
+    { [path]: props.value },
+    (one, other) => JSON.stringify(one) === JSON.stringify(other),
+  );
+  if (hasChanged && differences.some(({ by }) => by === "both"))
+    return (
+      <ThreeWay
+        differences={differences}
+        nameOf={() => name}
+        describe={(each) => describeValue(control, each)}
+        onClose={onClose}
+        onMerge={(chosen) => (chosen[path] === "mine" ? void save() : onClose())}
+      />
+    );
   return (
     <Dialog
       title={name}
@@ -65,8 +84,8 @@ export function PreferenceDialog(props: PreferenceDialogProps) {
         <Fields>
           {hasChanged ? (
             <p role="alert">
-              The preferences have changed since you opened this. They are read again behind this
-              dialog, and what you typed is kept: save again to apply it to the present version.
+              Somebody has changed other preferences since you opened this. What you typed is kept:
+              save again to add it to theirs.
             </p>
           ) : (
             error !== null && fault === undefined && <ProblemBanner error={error} />

@@ -40,28 +40,17 @@ export const emptyDraft: Draft = {
   final: true,
 };
 
-const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+/** Whether two values of fields are the same. */
+export const isSame = (one: unknown, other: unknown) =>
+  JSON.stringify(one) === JSON.stringify(other);
 
 /** The fields in which two drafts differ. */
 export const changedFields = (one: Draft, other: Draft) =>
-  fields.filter((field) => !same(one[field], other[field]));
+  fields.filter((field) => !isSame(one[field], other[field]));
 
 /** A merge patch that makes `base` the draft: only the fields that differ. */
 export const patchOf = (draft: Draft, base: Draft): Partial<Draft> =>
   Object.fromEntries(changedFields(draft, base).map((field) => [field, draft[field]]));
-
-/**
- * Applies what one person has changed to what another has saved meanwhile. `conflicts` names the fields that both have changed
- * differently: the result has the values of `mine`.
- */
-export function mergeDrafts({ base, mine, theirs }: { base: Draft; mine: Draft; theirs: Draft }) {
-  const theirChanges = changedFields(theirs, base);
-  const myChanges = changedFields(mine, base);
-  const conflicts = myChanges.filter(
-    (field) => theirChanges.includes(field) && !same(mine[field], theirs[field]),
-  );
-  return { merged: { ...theirs, ...patchOf(mine, base) }, conflicts, theirChanges, myChanges };
-}
 
 /** Reads a draft from JSON. Throws an error whose message says what is wrong. What it means is checked by the API. */
 export function parseDraft(text: string): Draft {

@@ -1,14 +1,7 @@
 import { describe, expect, it } from "vitest";
-import {
-  changedFields,
-  emptyDraft,
-  mergeDrafts,
-  parseDraft,
-  patchOf,
-  writeDraft,
-} from "./draft.ts";
+import { changedFields, emptyDraft, parseDraft, patchOf, writeDraft } from "./draft.ts";
 import { diffLines } from "./line-diff.ts";
-import { describeAfter, describeFilter, describeVia } from "./words.ts";
+import { describeAfter, describeField, describeFilter, describeVia } from "./words.ts";
 
 describe("conditions", () => {
   it("are described with what combines them", () => {
@@ -59,17 +52,15 @@ describe("a draft", () => {
       "must not have more",
     );
   });
+});
 
-  it("keeps what both have changed, and names the fields that clash", () => {
-    const mine = { ...named, name: "Mine", final: false };
-    const theirs = { ...named, name: "Theirs", active: true };
-    expect(mergeDrafts({ base: named, mine, theirs })).toEqual({
-      merged: { ...theirs, name: "Mine", final: false },
-      conflicts: ["name"],
-      theirChanges: ["name", "active"],
-      myChanges: ["name", "final"],
-    });
-  });
+it("a field is described in a line", () => {
+  const { route } = emptyDraft;
+  expect(describeField({ field: "priority", equals: "high" }, "when")).toBe("priority is high");
+  expect(describeField(null, "when")).toBe("Every message");
+  expect(describeField(route, "route")).toBe("Email, at once");
+  expect(describeField(null, "priority")).toBe("none");
+  expect(describeField(false, "final")).toBe("no");
 });
 
 it("two texts are compared line by line", () => {

@@ -93,6 +93,18 @@ export function describeAfter({ after }: Stage): string {
   return `after ${span}, unless ${unless}`;
 }
 
+/** Describes the value of a field of a rule in one line. */
+export function describeField(value: unknown, field: string): string {
+  if (field === "when") return describeFilter(value as Filter | null);
+  if (field === "route")
+    return (value as Draft["route"]).stages
+      .map((stage) => `${describeVia(stage)}, ${describeAfter(stage)}`)
+      .join("; then ");
+  if (value === null) return "none";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 /** What a rule does beside choosing the route. */
 export const describeEffects = ({ priority, templates, final }: Omit<Draft, "name">): string[] => [
   ...(priority === null ? [] : [`priority ${priorityWords[priority].toLowerCase()}`]),

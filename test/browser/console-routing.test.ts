@@ -167,15 +167,13 @@ describe("a rule", () => {
       world.api.send("PATCH", "/v1/routing-rules/first", body, { "if-match": "*" });
     await patch({ name: "Theirs", final: false });
     await page.getByRole("button", { name: "Save" }).click();
-    const dialog = page.getByRole("dialog", { name: "Somebody has changed this rule" });
-    await dialog.getByText("You have both changed: name.").waitFor();
-    expect(await dialog.getByRole("group", { name: "Their changes" }).textContent()).toContain(
-      `"name": "Theirs"`,
-    );
-    expect(await dialog.getByRole("group", { name: "Your changes" }).textContent()).toContain(
-      `"name": "Mine"`,
-    );
-    await dialog.getByRole("button", { name: "Keep mine in these fields" }).click();
+    const dialog = page.getByRole("dialog", { name: "Somebody else has changed it" });
+    const final = dialog.getByRole("group", { name: "Final" });
+    await final.getByRole("radio", { name: "Theirs (changed) no" }).waitFor();
+    expect(await final.getByRole("radio", { name: "Theirs" }).isChecked()).toBe(true);
+    await dialog.getByRole("button", { name: "Choose 1 more" }).waitFor();
+    await dialog.getByRole("radio", { name: "Mine Mine" }).check();
+    await dialog.getByRole("button", { name: "Go on with this" }).click();
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Saved as version 3.").waitFor();
     expect(await ruleOf("first")).toMatchObject({ name: "Mine", final: false, version: 3 });
