@@ -1,12 +1,13 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { AuditedResource } from "../parts/audited-resource.tsx";
+import { ChangeList } from "../parts/change-list.tsx";
+import { listChanges } from "../parts/changes.ts";
 import { Button } from "../parts/button.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts } from "../parts/page.tsx";
 import { CopyButton, ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
-import { toWords } from "../words/statuses.ts";
 import type { AuditEntry } from "./queries.ts";
 import { canUndo, undoChange } from "./undo.ts";
 import styles from "./entry-details.module.css";
@@ -40,39 +41,12 @@ export function EntryDetails({ entry }: { entry: AuditEntry }) {
 }
 
 function Changes({ before, after }: Pick<AuditEntry, "before" | "after">) {
-  const fields = Object.keys({ ...before, ...after });
-  if (fields.length === 0)
-    return <p className="muted">This kind of change has no fields, or they have been erased.</p>;
-  return (
-    <table className={styles.changes}>
-      <thead>
-        <tr>
-          <th scope="col">Field</th>
-          <th scope="col">Before</th>
-          <th scope="col">After</th>
-        </tr>
-      </thead>
-      <tbody>
-        {fields.map((field) => (
-          <tr key={field}>
-            <th scope="row">{toWords(field)}</th>
-            <td data-side="before">
-              <Value of={before} field={field} />
-            </td>
-            <td data-side="after">
-              <Value of={after} field={field} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+  const changes = listChanges(before ?? undefined, after ?? undefined);
+  return changes.length === 0 ? (
+    <p className="muted">This kind of change has no fields, or they have been erased.</p>
+  ) : (
+    <ChangeList changes={changes} />
   );
-}
-
-function Value({ of, field }: { of: AuditEntry["before"]; field: string }) {
-  if (of === null || !(field in of)) return <span className="muted">—</span>;
-  const value = of[field];
-  return <code>{typeof value === "string" ? value : JSON.stringify(value, null, 1)}</code>;
 }
 
 function Undo({ entry }: { entry: AuditEntry }) {

@@ -1,14 +1,15 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { IconButton } from "../parts/button.tsx";
+import { MailFrame } from "../parts/mail-frame.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { formatCount } from "../words/numbers.ts";
 import styles from "./builder.module.css";
 import { findEmptyFields, listFields } from "./empty-fields.ts";
-import { MessageFrame } from "./message-frame.tsx";
 import { faultsOf } from "./problems.ts";
-import { messageQuery, type SampledRecipient, versionQuery } from "./queries.ts";
+import { versionQuery } from "../templates/queries.ts";
+import { messageQuery, type SampledRecipient } from "./queries.ts";
 
 interface MessagePreviewProps {
   template: { key: string; version: number };
@@ -109,10 +110,10 @@ export function MessagePreview({ template, data, sample }: MessagePreviewProps) 
             {view === "text" ? (
               <pre className={styles.text}>{message.text}</pre>
             ) : (
-              <MessageFrame
+              <MailFrame
                 html={message.html}
                 title={recipient ? `The message to ${recipient.externalId}` : "The message"}
-                isNarrow={view === "narrow"}
+                width={view === "narrow" ? "phone" : undefined}
               />
             )}
             <p className="muted">

@@ -5,7 +5,7 @@ import { templatesQuery } from "../templates/queries.ts";
 import styles from "./builder.module.css";
 import { useParts } from "./context.ts";
 import { MessagePreview } from "./message-preview.tsx";
-import { versionQuery, versionsQuery } from "./queries.ts";
+import { versionQuery, versionsQuery } from "../templates/queries.ts";
 import { Section } from "./section.tsx";
 import { useDebounced } from "./use-debounced.ts";
 import { type VariableSchema, VariablesForm } from "./variables-form.tsx";

@@ -100,31 +100,6 @@ export const typesQuery = queryOptions({
     answerOf(api.v1["notification-types"].$get({ query: { limit: "200" } }, { init: { signal } })),
 });
 
-export const versionsQuery = (key: string) =>
-  queryOptions({
-    queryKey: ["templates", key, "versions"],
-    queryFn: ({ signal }) =>
-      answerOf(
-        api.v1.templates[":key"].versions.$get(
-          { param: { key }, query: { limit: "100" } },
-          { init: { signal } },
-        ),
-      ),
-  });
-
-export const versionQuery = (key: string, version: number) =>
-  queryOptions({
-    queryKey: ["templates", key, version],
-    queryFn: ({ signal }) =>
-      answerOf(
-        api.v1.templates[":key"].versions[":version"].$get(
-          { param: { key, version: String(version) } },
-          { init: { signal } },
-        ),
-      ),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-
 /** Counts an audience. A request that a newer one replaces is aborted. */
 export const audienceQuery = (audience: unknown) =>
   queryOptions({

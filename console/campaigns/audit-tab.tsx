@@ -8,8 +8,8 @@ import { Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { toWords } from "../words/statuses.ts";
-import { ChangeList } from "./change-list.tsx";
-import { listChanges } from "./changes.ts";
+import { ChangeList } from "../parts/change-list.tsx";
+import { listChanges } from "../parts/changes.ts";
 import styles from "./audit-tab.module.css";
 
 /** What the line of an entry, or the page, says already. */

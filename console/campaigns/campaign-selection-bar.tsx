@@ -1,7 +1,6 @@
 import { Button } from "../parts/button.tsx";
-import { formatCount } from "../words/numbers.ts";
+import { SelectionBar } from "../parts/selection-bar.tsx";
 import { type CampaignVerb, campaignVerbs } from "./actions.ts";
-import styles from "./campaign-selection-bar.module.css";
 
 /** What can be done with several campaigns at once. Starting is left out, because each start reaches an audience of its own. */
 const bulkVerbs = ["pause", "resume", "cancel"] as const satisfies readonly CampaignVerb[];
@@ -17,8 +16,7 @@ export function CampaignSelectionBar({
   onVerb: (verb: CampaignVerb) => void;
 }) {
   return (
-    <div className={styles.bar} role="toolbar" aria-label="With the selection">
-      <strong className="figures">{formatCount(count)} selected</strong>
+    <SelectionBar count={count} onClear={onClear}>
       {bulkVerbs.map((verb) => (
         <Button
           key={verb}
@@ -29,9 +27,6 @@ export function CampaignSelectionBar({
           {campaignVerbs[verb].name}
         </Button>
       ))}
-      <Button kind="quiet" onClick={onClear}>
-        Clear selection
-      </Button>
-    </div>
+    </SelectionBar>
   );
 }

@@ -2,7 +2,7 @@
 // oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role
 import { Link, useNavigate } from "@tanstack/react-router";
 import { includesRole, useSession } from "../api/session.ts";
-import type { Selection } from "../deliveries/selection.ts";
+import type { Selection } from "../parts/selection.ts";
 import { ActorName } from "../parts/actor-name.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";

@@ -8,8 +8,8 @@ import { Failed, Loading } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { TemplateLink } from "../parts/template-link.tsx";
 import { formatCount, formatNoun } from "../words/numbers.ts";
-import { ChangeList } from "./change-list.tsx";
-import { listChanges } from "./changes.ts";
+import { ChangeList } from "../parts/change-list.tsx";
+import { listChanges } from "../parts/changes.ts";
 import styles from "./revisions-tab.module.css";
 
 /** The messages that a campaign has sent one after the other, who wrote them, and how two of them differ. */

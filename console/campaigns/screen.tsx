@@ -2,7 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { campaignsQuery, type ListedCampaign } from "./queries.ts";
-import { useSelection } from "../deliveries/selection.ts";
+import { useSelection } from "../parts/selection.ts";
 import buttons from "../parts/button.module.css";
 import { Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";

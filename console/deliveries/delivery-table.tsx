@@ -15,7 +15,7 @@ import { wordsOfReason } from "../words/reasons.ts";
 import { channelWords, priorityWords } from "../words/statuses.ts";
 import type { Channel } from "../../domain/channel.ts";
 import type { Column } from "./search.ts";
-import type { Selection } from "./selection.ts";
+import type { Selection } from "../parts/selection.ts";
 import { type Verb, verbs, verbWords } from "./verbs.ts";
 import styles from "./delivery-table.module.css";
 

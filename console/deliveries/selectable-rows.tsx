@@ -3,8 +3,8 @@ import { formatCount } from "../words/numbers.ts";
 import { DeliveryTable } from "./delivery-table.tsx";
 import type { Delivery } from "./queries.ts";
 import { columns, countFilters, type DeliverySearch } from "./search.ts";
-import { useSelection } from "./selection.ts";
-import { SelectionBar } from "./selection-bar.tsx";
+import { useSelection } from "../parts/selection.ts";
+import { DeliverySelectionBar } from "./delivery-selection-bar.tsx";
 import { reconcile } from "./shown-rows.ts";
 import { type Target, VerbDialog } from "./verb-dialog.tsx";
 import type { Verb } from "./verbs.ts";
@@ -33,7 +33,7 @@ export function SelectableRows({ search, items, isStale }: SelectableRowsProps) 
         </button>
       )}
       {ids.length > 0 && (
-        <SelectionBar
+        <DeliverySelectionBar
           count={ids.length}
           hasFilters={countFilters(search) > 0}
           onClear={selection.clear}

@@ -2,11 +2,11 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { ApiProblem } from "../api/problem.ts";
 import { Icon } from "../parts/icon.tsx";
+import { MailFrame } from "../parts/mail-frame.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Check } from "../parts/form.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { formatBytes } from "../words/numbers.ts";
-import { HtmlFrame } from "./html-frame.tsx";
 import { type Message, messageQuery } from "./queries.ts";
 import styles from "./message-panel.module.css";
 
@@ -124,7 +124,12 @@ function Email({ email }: { email: NonNullable<Message["email"]> }) {
               Load images of other hosts, which may count as opened
             </Check>
           </div>
-          <HtmlFrame html={html} width={isNarrow ? 390 : null} withImages={withImages} />
+          <MailFrame
+            title="The message"
+            html={html}
+            width={isNarrow ? "phone" : undefined}
+            withImages={withImages}
+          />
         </>
       )}
       {part === "headers" && (

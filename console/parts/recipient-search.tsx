@@ -14,12 +14,14 @@ const shown = 8;
 
 interface RecipientSearchProps {
   label: string;
+  /** Whether it takes the focus when it is shown in a dialog. */
+  hasFocus?: boolean;
   /** A recipient was chosen: rcp_… */
   onChoose: (id: string) => void;
 }
 
 /** Finds a recipient by id, external id, email address or phone number, and has one chosen. */
-export function RecipientSearch({ label, onChoose }: RecipientSearchProps) {
+export function RecipientSearch({ label, hasFocus = false, onChoose }: RecipientSearchProps) {
   const [typed, setTyped] = useState("");
   const [text, setText] = useState("");
   const id = useId();
@@ -53,6 +55,8 @@ export function RecipientSearch({ label, onChoose }: RecipientSearchProps) {
       <div className={styles.line}>
         <input
           id={id}
+          // A dialog gives the focus to what has this attribute, which React leaves out.
+          ref={(element) => void element?.toggleAttribute("autofocus", hasFocus)}
           value={typed}
           placeholder="rcp_…, or part of an external id, email address or phone number"
           autoComplete="off"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { listDifferences, mergePatchBetween } from "./merge-patch.ts";
+import { mergePatchBetween } from "./merge-patch.ts";
 
 describe("the merge patch between two documents", () => {
   it("has what is new, what differs, and null for what is gone, at every depth", () => {
@@ -12,14 +12,5 @@ describe("the merge patch between two documents", () => {
       tags: ["a", "b"],
     });
     expect(mergePatchBetween(before, before)).toEqual({});
-  });
-});
-
-describe("the differences of two documents", () => {
-  it("are named by their paths", () => {
-    expect(listDifferences({ digest: { mode: "daily" } }, { digest: {}, maxPerHour: 3 })).toEqual([
-      { path: "digest.mode", before: "daily", after: undefined },
-      { path: "maxPerHour", before: undefined, after: 3 },
-    ]);
   });
 });

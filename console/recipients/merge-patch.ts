@@ -14,17 +14,3 @@ export function mergePatchBetween(before: Json, after: Json): Json {
   }
   return patch;
 }
-
-/** Lists the values in which two documents differ, by their paths. */
-export function listDifferences(
-  before: unknown,
-  after: unknown,
-  path = "",
-): { path: string; before: unknown; after: unknown }[] {
-  if (JSON.stringify(before) === JSON.stringify(after)) return [];
-  if (!isObject(before ?? {}) || !isObject(after ?? {})) return [{ path, before, after }];
-  const [old, now] = [(before ?? {}) as Json, (after ?? {}) as Json];
-  return [...new Set([...Object.keys(old), ...Object.keys(now)])].flatMap((name) =>
-    listDifferences(old[name], now[name], path === "" ? name : `${path}.${name}`),
-  );
-}

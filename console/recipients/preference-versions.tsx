@@ -1,15 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { ActorName } from "../parts/actor-name.tsx";
+import { ChangeList } from "../parts/change-list.tsx";
+import { listChanges } from "../parts/changes.ts";
 import { Instant } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { formatCount } from "../words/numbers.ts";
-import { listDifferences } from "./merge-patch.ts";
 import { preferenceVersionQuery, preferenceVersionsQuery } from "./queries.ts";
 import styles from "./preference-versions.module.css";
-
-const kept = "not stated";
 
 /** The versions of the preferences, and what each has changed. */
 export function PreferenceVersions({
@@ -80,19 +79,9 @@ function Difference({ id, version }: { id: string; version: number }) {
       </p>
     );
   if (!now.data || !before.data) return <Loading what="the versions" rows={2} />;
-  const text = (value: unknown) => (value === undefined ? kept : JSON.stringify(value));
   return (
-    <dl className={styles.difference}>
-      {listDifferences(before.data, now.data).map(({ path, before: old, after }) => (
-        <div key={path}>
-          <dt>
-            <code>{path}</code>
-          </dt>
-          <dd>
-            <del>{text(old)}</del> <span aria-hidden="true">→</span> <ins>{text(after)}</ins>
-          </dd>
-        </div>
-      ))}
-    </dl>
+    <div className={styles.difference}>
+      <ChangeList changes={listChanges(before.data, now.data)} />
+    </div>
   );
 }

@@ -63,14 +63,3 @@ export const recipientQuery = (id: string) =>
         api.v1.recipients[":recipient"].$get({ param: { recipient: id } }, { init: { signal } }),
       ),
   });
-
-/** The shortest text that the API searches recipients for. */
-export const shortestSearch = 3;
-
-export const recipientSearchQuery = (q: string) =>
-  queryOptions({
-    queryKey: ["recipients", "search", q],
-    queryFn: ({ signal }) =>
-      answerOf(api.v1.recipients.$get({ query: { q, limit: "8" } }, { init: { signal } })),
-    enabled: q.length >= shortestSearch,
-  });

@@ -7,13 +7,14 @@ import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
+import { RecipientSearch } from "../parts/recipient-search.tsx";
 import { ProblemBanner } from "../parts/states.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
 import { reasonWords } from "../words/reasons.ts";
 import { channelWords } from "../words/statuses.ts";
 import { sendTest } from "./actions.ts";
 import type { JsonObject } from "./draft.ts";
-import { RecipientName, RecipientSearch } from "./recipient-picker.tsx";
+import { RecipientName } from "./recipient-picker.tsx";
 import styles from "./test-dialog.module.css";
 
 interface TestDialogProps {
@@ -66,7 +67,7 @@ export function TestDialog(props: TestDialogProps) {
         same rules as any other, and is marked as a test.
       </p>
       {recipient === undefined ? (
-        <RecipientSearch onChoose={setRecipient} />
+        <RecipientSearch label="Find a recipient" hasFocus onChoose={setRecipient} />
       ) : (
         <p className={styles.to}>
           <span>

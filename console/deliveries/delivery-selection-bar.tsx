@@ -1,12 +1,11 @@
 import { useState } from "react";
 import { includesRole, useSession } from "../api/session.ts";
 import { Button } from "../parts/button.tsx";
+import { SelectionBar } from "../parts/selection-bar.tsx";
 import { usePaletteActions } from "../shell/palette-actions.ts";
-import { formatCount } from "../words/numbers.ts";
 import { type Verb, verbs, verbWords } from "./verbs.ts";
-import styles from "./selection-bar.module.css";
 
-interface SelectionBarProps {
+interface DeliverySelectionBarProps {
   count: number;
   /** Whether the list is filtered. Without a filter, all deliveries would match. */
   hasFilters: boolean;
@@ -15,7 +14,12 @@ interface SelectionBarProps {
 }
 
 /** What can be done with the selected rows, or with all that match the filters, on other pages too. */
-export function SelectionBar({ count, hasFilters, onClear, onVerb }: SelectionBarProps) {
+export function DeliverySelectionBar({
+  count,
+  hasFilters,
+  onClear,
+  onVerb,
+}: DeliverySelectionBarProps) {
   const [isAll, setAll] = useState(false);
   const { role } = useSession();
   usePaletteActions(
@@ -28,10 +32,11 @@ export function SelectionBar({ count, hasFilters, onClear, onVerb }: SelectionBa
       : [],
   );
   return (
-    <div className={styles.bar} role="toolbar" aria-label="With the selection">
-      <strong className="figures">
-        {isAll ? "All that match the filters" : `${formatCount(count)} selected`}
-      </strong>
+    <SelectionBar
+      count={count}
+      what={isAll ? "All that match the filters" : undefined}
+      onClear={onClear}
+    >
       {verbs.map((verb) => (
         <Button
           key={verb}
@@ -52,9 +57,6 @@ export function SelectionBar({ count, hasFilters, onClear, onVerb }: SelectionBa
       >
         {isAll ? "Only the selected rows" : "All that match"}
       </Button>
-      <Button kind="quiet" onClick={onClear}>
-        Clear selection
-      </Button>
-    </div>
+    </SelectionBar>
   );
 }
