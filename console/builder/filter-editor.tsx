@@ -6,11 +6,11 @@ import {
   type Join,
   joins,
   newCondition,
-  operatorWords,
   parseFilter,
   subjects,
   writeFilter,
 } from "./filter-node.ts";
+import { operatorWords } from "../words/operators.ts";
 import { JsonField } from "./variables-form.tsx";
 import styles from "./filter-editor.module.css";
 
@@ -192,7 +192,7 @@ function Condition({ condition, onChange, onRemove }: ConditionProps) {
       >
         {operators.map((each) => (
           <option key={each} value={each}>
-            {operatorWords[each]}
+            {operatorWords[each] ?? each}
           </option>
         ))}
       </select>

@@ -1,3 +1,5 @@
+import { operatorWords } from "../words/operators.ts";
+
 /** How the parts of a group combine. */
 export const joins = ["all", "any", "none"] as const;
 export type Join = (typeof joins)[number];
@@ -27,23 +29,6 @@ const operators = {
   instant: ["from", "before"],
   other: ["is"],
 } as const;
-
-export const operatorWords: Record<string, string> = {
-  equals: "is",
-  in: "is one of",
-  includes: "is a list with",
-  exists: "exists",
-  greaterThan: "is more than",
-  atLeast: "is at least",
-  lessThan: "is less than",
-  atMost: "is at most",
-  startsWith: "starts with",
-  endsWith: "ends with",
-  contains: "contains",
-  from: "is at or after",
-  before: "is before",
-  is: "is",
-};
 
 /** What a condition can be about. `attribute` also has a key. */
 export const subjects: Record<string, { name: string; operators: readonly string[] }> = {

@@ -6,7 +6,7 @@ import { CopyButton } from "../parts/states.tsx";
 import { TemplateLink } from "../parts/template-link.tsx";
 import { TemporalLink } from "../parts/temporal-link.tsx";
 import { priorityWords } from "../words/statuses.ts";
-import { describeAudience } from "./audience-words.ts";
+import { describeAudience } from "../words/audiences.ts";
 import styles from "./campaign-facts.module.css";
 
 /** What a campaign sends, to whom, when and how. */

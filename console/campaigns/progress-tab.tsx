@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type Campaign, progressQuery } from "./queries.ts";
 import { Panel } from "../parts/page.tsx";
 import { Failed, Loading } from "../parts/states.tsx";
@@ -6,13 +7,15 @@ import { CampaignFacts } from "./campaign-facts.tsx";
 import { ProgressAccount } from "./progress-account.tsx";
 import { Reconciliation } from "./reconciliation.tsx";
 import { ThrottlePanel } from "./throttle-panel.tsx";
+import { WhyOfRecipient } from "../why/why-of-recipient.tsx";
 import { WaitingReasons } from "./waiting-reasons.tsx";
-import { WhyBox } from "./why-box.tsx";
 import styles from "./progress-tab.module.css";
 
 /** How far a campaign is, what it waits for, and why somebody did or did not get it. */
 export function ProgressTab({ campaign }: { campaign: Campaign }) {
   const { id, status, frozenAt } = campaign;
+  const { of: recipient } = useSearch({ from: "/campaigns/$id" });
+  const navigate = useNavigate({ from: "/campaigns/$id" });
   const progress = useQuery(progressQuery(id));
   const isOpen = status !== "completed" && status !== "cancelled";
   return (
@@ -35,7 +38,15 @@ export function ProgressTab({ campaign }: { campaign: Campaign }) {
         {frozenAt !== null && <Reconciliation id={id} />}
       </div>
       <div className={styles.column}>
-        <WhyBox id={id} />
+        <Panel title="Why did they get it, or not?">
+          <WhyOfRecipient
+            source={id}
+            recipient={recipient}
+            onChoose={(of) =>
+              void navigate({ search: (before) => ({ ...before, of }), replace: true })
+            }
+          />
+        </Panel>
         {isOpen && <ThrottlePanel campaign={campaign} progress={progress.data} />}
         <CampaignFacts campaign={campaign} />
       </div>

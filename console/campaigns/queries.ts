@@ -11,7 +11,6 @@ export type Revision = AnswerOf<
   (typeof api.v1.campaigns)[":id"]["revisions"]["$get"]
 >["items"][number];
 export type Recall = AnswerOf<(typeof api.v1.campaigns)[":id"]["recall"]["$get"]>;
-export type RecipientExplanation = AnswerOf<typeof api.v1.explanations.$get>;
 
 export const campaignsQuery = (query: {
   status?: string;
@@ -107,15 +106,4 @@ export const campaignAuditQuery = (id: string, cursor: string | undefined) =>
           { init: { signal } },
         ),
       ),
-  });
-
-/** Why a recipient did or did not get a campaign. The recipient is an external id, or rcp_… */
-export const recipientExplanationQuery = (id: string, recipient: string) =>
-  queryOptions({
-    queryKey: ["explanation", id, recipient],
-    queryFn: ({ signal }) =>
-      answerOf(
-        api.v1.explanations.$get({ query: { source: id, recipient } }, { init: { signal } }),
-      ),
-    gcTime: 0,
   });

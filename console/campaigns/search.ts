@@ -1,5 +1,5 @@
 import type { CampaignStatus } from "../../domain/campaign.ts";
-import { omitUndefined, readSeveral, readText } from "../shell/url.ts";
+import { omitUndefined, readId, readSeveral, readText } from "../shell/url.ts";
 
 /** The statuses of campaigns, in the order in which they pass through them. */
 export const campaignStatuses = [
@@ -51,6 +51,8 @@ export interface CampaignPageSearch {
   since?: string | undefined;
   /** The revision that is compared; the newest by default. */
   revision?: string | undefined;
+  /** The recipient whom the box “Why did they get it, or not?” is about. */
+  of?: string | undefined;
   /** Which page of the audit trail is shown. */
   cursor?: string | undefined;
 }
@@ -65,5 +67,6 @@ export const readCampaignPageSearch = (raw: Record<string, unknown>): CampaignPa
   tab: readSeveral(raw["tab"], campaignTabs)?.[0],
   since: readNumber(raw["since"]),
   revision: readNumber(raw["revision"]),
+  of: readId(raw["of"], "rcp"),
   cursor: readText(raw["cursor"], 1_000),
 });

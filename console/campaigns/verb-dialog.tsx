@@ -7,7 +7,7 @@ import { Loading, ProblemBanner } from "../parts/states.tsx";
 import { formatCount, formatNoun } from "../words/numbers.ts";
 import { openCounts } from "./account.ts";
 import { type CampaignVerb, campaignVerbs } from "./actions.ts";
-import { describeAudience } from "./audience-words.ts";
+import { describeAudience } from "../words/audiences.ts";
 import { type Campaign, progressQuery } from "./queries.ts";
 import { useCampaignVerb } from "./use-verb.ts";
 

@@ -12,7 +12,8 @@ import {
 } from "./conditions.ts";
 import type { Filter } from "./draft.ts";
 import styles from "./editor.module.css";
-import { describeFilter, operatorWords, subjectWords } from "./words.ts";
+import { operatorWords } from "../words/operators.ts";
+import { describeFilter, subjectWords } from "./words.ts";
 
 interface ConditionsEditorProps {
   /** The filter when the editor is first shown. Later ones are ignored: what is typed stays as it is. */

@@ -21,7 +21,7 @@ describe("conditions", () => {
         ],
       }),
     ).toBe(
-      "priority is one of critical, high and attribute work.onCall is true and (local hour is less than 7 or local hour is at least 22) and not (data order is known)",
+      "priority is one of critical, high and attribute work.onCall is true and (local hour is less than 7 or local hour is at least 22) and not (data order exists)",
     );
   });
 });

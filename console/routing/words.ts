@@ -1,3 +1,4 @@
+import { operatorWords } from "../words/operators.ts";
 import { channelWords, priorityWords } from "../words/statuses.ts";
 import type { Condition, Draft, Filter, Stage } from "./draft.ts";
 
@@ -18,22 +19,6 @@ export const subjectWords: Record<string, string> = {
   phone: "phone number",
   createdAt: "recipient since",
   updatedAt: "recipient changed",
-};
-
-export const operatorWords: Record<string, string> = {
-  equals: "is",
-  in: "is one of",
-  includes: "includes",
-  exists: "is known",
-  startsWith: "begins with",
-  endsWith: "ends with",
-  contains: "contains",
-  greaterThan: "is more than",
-  atLeast: "is at least",
-  lessThan: "is less than",
-  atMost: "is at most",
-  from: "is from",
-  before: "is before",
 };
 
 const valueText = (value: unknown): string =>
@@ -70,7 +55,7 @@ export function describeFilter(filter: Filter | null, isInner = false): string {
   if ("not" in filter) return `not (${describeFilter(filter.not as Filter, false)})`;
   const { subject, path, operator, value } = readCondition(filter)!;
   const name = [subjectWords[subject] ?? subject, ...(path ? [path.join(".")] : [])].join(" ");
-  if (operator === "exists") return `${name} ${value === false ? "is not known" : "is known"}`;
+  if (operator === "exists") return `${name} ${value === false ? "does not exist" : "exists"}`;
   return `${name} ${operatorWords[operator] ?? operator} ${valueText(value)}`;
 }
 

@@ -1,5 +1,6 @@
 import { queryOptions, skipToken, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import type { AnswerOf } from "tidings/client";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 import { RecipientSearch } from "../parts/recipient-search.tsx";
@@ -7,6 +8,7 @@ import { Icon } from "../parts/icon.tsx";
 import { ShortId } from "../parts/short-id.tsx";
 import { Failed, Loading } from "../parts/states.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
+import { describeFilter } from "../words/audiences.ts";
 import styles from "./why-of-recipient.module.css";
 
 interface WhyOfRecipientProps {
@@ -65,22 +67,7 @@ export function WhyOfRecipient({ source, recipient, onChoose }: WhyOfRecipientPr
                 </li>
               ))}
             </ol>
-            {data.audience && (
-              <ul className={styles.parts} aria-label="The conditions of the audience">
-                {data.audience.parts.map(({ part, segment, filter, holds, keepsOut }, index) => (
-                  <li key={index} data-out={keepsOut}>
-                    <Icon name={keepsOut ? "cross" : "check"} size={14} />
-                    <span>
-                      {part === "exclude" ? "Excluded: " : ""}
-                      {segment ?? <code>{JSON.stringify(filter)}</code>}{" "}
-                      <span className="muted">
-                        {holds ? "applies to them" : "does not apply to them"}
-                      </span>
-                    </span>
-                  </li>
-                ))}
-              </ul>
-            )}
+            {data.audience && <AudienceParts audience={data.audience} />}
           </div>
         ) : error ? (
           <Failed what="the explanation" error={error} retry={() => void refetch()} />
@@ -88,5 +75,41 @@ export function WhyOfRecipient({ source, recipient, onChoose }: WhyOfRecipientPr
           <Loading what="the explanation" rows={2} />
         ))}
     </div>
+  );
+}
+
+type Audience = NonNullable<AnswerOf<typeof api.v1.explanations.$get>["audience"]>;
+
+/** What a part of the audience requires of a recipient. */
+const requirements: Record<Audience["parts"][number]["part"], string> = {
+  include: "In one of the segments: ",
+  where: "",
+  exclude: "Not in the segment: ",
+};
+
+/** The conditions of the audience, each ticked or crossed for the recipient as they are now. */
+function AudienceParts({ audience: { parts } }: { audience: Audience }) {
+  if (parts.length === 0)
+    return <p className="muted">The audience has no conditions: it is everybody.</p>;
+  return (
+    <ul className={styles.parts} aria-label="The conditions of the audience, as things stand now">
+      {parts.map(({ part, segment, filter, keepsOut }, index) => (
+        <li key={index} data-out={keepsOut}>
+          <Icon name={keepsOut ? "close" : "check"} size={14} />
+          <span>
+            <span className="hidden-text">{keepsOut ? "Keeps them out: " : "Fulfilled: "}</span>
+            {requirements[part]}
+            {segment !== null && (
+              <>
+                <strong>{segment}</strong>,{" "}
+              </>
+            )}
+            <span className={segment === null ? undefined : "muted"}>
+              {describeFilter(filter as Parameters<typeof describeFilter>[0])}
+            </span>
+          </span>
+        </li>
+      ))}
+    </ul>
   );
 }

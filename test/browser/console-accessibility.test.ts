@@ -353,9 +353,17 @@ const places: readonly {
     name: "a campaign with the answer to a question and the dialog to stop it",
     path: () => `campaigns/${campaign}`,
     act: async (page) => {
-      await page.getByLabel("A recipient").fill("customer-17");
-      await page.getByRole("button", { name: "Why?" }).click();
-      await page.getByText("As things stand now").or(page.getByText("All rules")).waitFor();
+      await page.getByRole("textbox", { name: "Recipient" }).fill("customer-17");
+      await page.keyboard.press("Enter");
+      await page
+        .getByRole("button", { name: /^customer-17/ })
+        .first()
+        .click();
+      await page
+        .getByRole("list", { name: "The conditions of the audience" })
+        .or(page.getByText("Why, rule by rule"))
+        .first()
+        .waitFor();
       await page.getByRole("button", { name: "Stop" }).click();
     },
     ready: (page) => page.getByText("are open, of 8").waitFor(),

@@ -176,19 +176,23 @@ describe("a campaign", () => {
     const { id, worker, lanes } = await running("For the even");
     await worker.drain(id, lanes);
     const page = await world.open(`campaigns/${id}`);
-    const ask = async (who: string) => {
-      await page.getByLabel("A recipient").fill(who);
-      await page.getByRole("button", { name: "Why?" }).click();
+    const ask = async (typed: string) => {
+      await page.getByRole("textbox", { name: "Recipient" }).fill(typed);
+      await page.keyboard.press("Enter");
     };
-    await ask("u1");
+    await ask("u1@exam");
+    await page.getByRole("button", { name: /^u1/ }).click();
     await page.getByText("The recipient was not in the audience when it was frozen").waitFor();
     await page.getByRole("listitem").filter({ hasText: "Keeps them out: even is true" }).waitFor();
     await ask("nobody@example.org");
-    await page.getByText("No recipient has this external id").waitFor();
-    await ask("u2");
-    await page.getByRole("link", { name: "All rules and attempts" }).click();
+    await page.getByText("No recipient has that in an id or an address.").waitFor();
+    await ask("u2@exam");
+    await page.getByRole("button", { name: /^u2/ }).click();
+    const { id: recipient } = (await world.api.send("GET", "/v1/recipients/u2")).body;
+    await until(() => new URL(page.url()).search, patience).toBe(`?of=${recipient}`);
+    await page.getByRole("link", { name: "Why, rule by rule" }).click();
     await page.getByRole("heading", { name: "The decision" }).waitFor();
-    expect(new URL(page.url()).search).toMatch(/^\?why=dlv_/);
+    expect(new URL(page.url()).searchParams.get("why")).toMatch(/^dlv_/);
     const temporal = page.getByRole("link", { name: "Workflows in Temporal" });
     expect(new URL((await temporal.getAttribute("href"))!).searchParams.get("query")).toBe(
       `TidingsCampaign="${id}"`,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { describeAudience, describeFilter } from "./audience-words.ts";
+import { describeAudience, describeFilter } from "./audiences.ts";
 
 it("puts a filter into words, with brackets where they matter", () => {
   expect(

@@ -1,21 +1,6 @@
 import type { Audience, RecipientFilter } from "../../domain/audience.ts";
 import { shortenId } from "../parts/short-id.tsx";
-
-/** The operators of conditions on a value, in words. */
-const operatorWords: Record<string, string> = {
-  equals: "is",
-  in: "is one of",
-  includes: "includes",
-  greaterThan: "is greater than",
-  atLeast: "is at least",
-  lessThan: "is less than",
-  atMost: "is at most",
-  startsWith: "starts with",
-  endsWith: "ends with",
-  contains: "contains",
-  from: "is at or after",
-  before: "is before",
-};
+import { operatorWords } from "./operators.ts";
 
 const describeValue = (value: unknown): string =>
   Array.isArray(value) ? value.map(describeValue).join(", ") : JSON.stringify(value);
