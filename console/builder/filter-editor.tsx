@@ -10,8 +10,8 @@ import {
   subjects,
   writeFilter,
 } from "./filter-node.ts";
+import { JsonField } from "../parts/json-field.tsx";
 import { operatorWords } from "../words/operators.ts";
-import { JsonField } from "./variables-form.tsx";
 import styles from "./filter-editor.module.css";
 
 const joinWords: Record<Join, string> = {

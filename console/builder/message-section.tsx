@@ -1,5 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
+import { DataForm } from "../parts/data-form.tsx";
 import { Field, Fields } from "../parts/form.tsx";
+import { JsonField } from "../parts/json-field.tsx";
+import { hasProperties, type JsonObject, type Schema } from "../parts/json-schema.ts";
 import { Failed, Loading } from "../parts/states.tsx";
 import { templatesQuery } from "../templates/queries.ts";
 import styles from "./builder.module.css";
@@ -8,7 +11,6 @@ import { MessagePreview } from "./message-preview.tsx";
 import { versionQuery, versionsQuery } from "../templates/queries.ts";
 import { Section } from "./section.tsx";
 import { useDebounced } from "./use-debounced.ts";
-import { type VariableSchema, VariablesForm } from "./variables-form.tsx";
 
 const previewMs = 250;
 
@@ -104,16 +106,25 @@ export function MessageSection() {
               The campaign keeps this version, even if another one becomes active.
             </p>
           )}
-          {version.data && (
-            <VariablesForm
-              key={`${template?.key} ${template?.version}`}
-              schema={version.data.variables as VariableSchema}
-              data={data}
-              onChange={(changed) => update({ data: changed })}
-              at="/data"
-              faultOf={faultOf}
-            />
-          )}
+          {version.data &&
+            (hasProperties(version.data.variables as Schema) ? (
+              <DataForm
+                key={`${template?.key} ${template?.version}`}
+                schema={version.data.variables as Schema}
+                data={data as JsonObject}
+                onChange={(changed) => update({ data: changed })}
+                at="/data"
+                faultOf={faultOf}
+              />
+            ) : (
+              <JsonField
+                label="Variables (JSON)"
+                hint="The version does not describe its variables."
+                value={data}
+                onChange={(value) => update({ data: (value ?? {}) as JsonObject })}
+                fault={faultOf("/data")}
+              />
+            ))}
           {template && version.isLoading && <Loading what="the variables" rows={2} />}
         </Fields>
         {template ? (

@@ -7,7 +7,7 @@ export const anyPrefixOf = (text: string): string | undefined => idPattern.exec(
 
 /** Returns the link to the page of a public id, or to the list that has it; null if its kind has neither. */
 export function linkOfId(id: string): LinkProps | null {
-  switch (anyPrefixOf(id)) {
+  switch (anyPrefixOf(id) ?? "") {
     case "dlv":
       return { to: "/deliveries/$id", params: { id } };
     case "cmp":
@@ -33,7 +33,8 @@ export function linkOfId(id: string): LinkProps | null {
 
 /** Returns the link to a resource that the audit trail names by its id or key. `action` begins with its kind, such as `template.create`. */
 export function linkOfResource(action: string, resource: string): LinkProps | null {
-  switch (action.split(".")[0]) {
+  const [kind = ""] = action.split(".");
+  switch (kind) {
     case "template":
       return { to: "/templates/$key", params: { key: resource } };
     case "layout":

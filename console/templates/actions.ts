@@ -1,6 +1,7 @@
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
-import { type Draft, type JsonObject, parseObject } from "./draft.ts";
+import type { JsonObject } from "../parts/json-schema.ts";
+import { type Draft, parseObject } from "./draft.ts";
 import type { Template } from "./queries.ts";
 
 type Body = Parameters<typeof api.v1.templates.$post>[0]["json"];

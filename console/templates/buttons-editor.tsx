@@ -1,6 +1,6 @@
 import { Button } from "../parts/button.tsx";
 import { Field } from "../parts/form.tsx";
-import type { Json, JsonObject } from "./draft.ts";
+import type { Json, JsonObject } from "../parts/json-schema.ts";
 import type { Faults } from "./use-preview.ts";
 import styles from "./source-panel.module.css";
 

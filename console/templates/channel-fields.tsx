@@ -6,8 +6,9 @@ import { layoutsQuery } from "../layouts/queries.ts";
 import { Button } from "../parts/button.tsx";
 import { Check, Field } from "../parts/form.tsx";
 import { Menu } from "../parts/menu.tsx";
+import type { Json } from "../parts/json-schema.ts";
 import { Buttons } from "./buttons-editor.tsx";
-import { type Draft, type Json, type Path, readAt, readText } from "./draft.ts";
+import { type Draft, type Path, readAt, readText } from "./draft.ts";
 import {
   type ContentChannel,
   contentChannels,

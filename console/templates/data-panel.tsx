@@ -3,11 +3,11 @@ import { CodeEditor } from "../editor/code-editor.tsx";
 import { Button } from "../parts/button.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Segments } from "../parts/segments.tsx";
-import { DataForm } from "./data-form.tsx";
-import { type JsonObject, parseObject } from "./draft.ts";
+import { DataForm } from "../parts/data-form.tsx";
+import { hasProperties, type JsonObject, type Schema } from "../parts/json-schema.ts";
+import { parseObject } from "./draft.ts";
 import { RecipientName, RecipientPicker } from "./recipient-picker.tsx";
 import type { Faults } from "./use-preview.ts";
-import type { Schema } from "./variables.ts";
 import styles from "./data-panel.module.css";
 
 interface DataPanelProps {
@@ -69,16 +69,28 @@ export function DataPanel(props: DataPanelProps) {
         </section>
         <section aria-label="Data" className={styles.section}>
           {view === "form" ? (
-            <DataForm
-              schema={schema as unknown as Schema}
-              data={data}
-              faults={faults}
-              onChange={onData}
-            />
+            hasProperties(schema as unknown as Schema) ? (
+              <DataForm
+                schema={schema as unknown as Schema}
+                data={data}
+                at="/data"
+                faultOf={(pointer) =>
+                  faults
+                    .get(pointer)
+                    ?.map(({ message }) => message)
+                    .join(" ")
+                }
+                onChange={onData}
+              />
+            ) : (
+              <p className="muted">
+                There are no variables to fill in. Other data can be given as JSON.
+              </p>
+            )
           ) : (
             <JsonEditor label="Data" value={data} onChange={onData} />
           )}
-          {Object.keys((schema as unknown as Schema).properties ?? {}).length > 0 && (
+          {hasProperties(schema as unknown as Schema) && (
             <Button kind="quiet" onClick={() => onData(null)}>
               Fill with examples
             </Button>

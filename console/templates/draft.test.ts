@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { compareDrafts, type JsonObject, readText, writeAt } from "./draft.ts";
+import { type JsonObject, sampleOf } from "../parts/json-schema.ts";
+import { compareDrafts, readText, writeAt } from "./draft.ts";
 import { layoutOf, withLayout } from "./snippets.ts";
-import { completeVariables, sampleOf } from "./variables.ts";
+import { completeVariables } from "./variables.ts";
 
 const content: JsonObject = { email: { subject: "S", html: "H" }, locales: { de: {} } };
 

@@ -1,11 +1,8 @@
 import type { Language } from "../editor/languages.ts";
 import { contentChannels, textFields } from "./fields.ts";
 import { channelWords } from "../words/statuses.ts";
+import type { Json, JsonObject } from "../parts/json-schema.ts";
 import type { Version } from "./queries.ts";
-
-/** JSON whose shape the API checks. */
-export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
-export type JsonObject = { [name: string]: Json };
 
 /** What is edited: the content as its author writes it, and the variables as the text of a JSON Schema. */
 export interface Draft {

@@ -12,8 +12,8 @@ import { ProblemBanner } from "../parts/states.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
 import { reasonWords } from "../words/reasons.ts";
 import { channelWords } from "../words/statuses.ts";
+import type { JsonObject } from "../parts/json-schema.ts";
 import { sendTest } from "./actions.ts";
-import type { JsonObject } from "./draft.ts";
 import { RecipientName } from "./recipient-picker.tsx";
 import styles from "./test-dialog.module.css";
 

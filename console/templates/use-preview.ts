@@ -3,7 +3,7 @@ import type { AnswerOf } from "tidings/client";
 import { api } from "../api/client.ts";
 import { answerOf, ApiProblem } from "../api/problem.ts";
 import type { TextFault } from "../editor/code-view.ts";
-import type { JsonObject } from "./draft.ts";
+import type { JsonObject } from "../parts/json-schema.ts";
 import type { ContentChannel } from "./fields.ts";
 
 export type Preview = AnswerOf<(typeof api.v1.templates.preview)["$post"]>;

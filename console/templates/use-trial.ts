@@ -1,6 +1,7 @@
 import { useMemo, useState } from "react";
-import { type Draft, type JsonObject, parseObject } from "./draft.ts";
-import { completeVariables, sampleOf, type Schema } from "./variables.ts";
+import { type JsonObject, sampleOf, type Schema } from "../parts/json-schema.ts";
+import { type Draft, parseObject } from "./draft.ts";
+import { completeVariables } from "./variables.ts";
 
 const exampleRecipient: JsonObject = {
   externalId: "ada",

@@ -1,59 +1,6 @@
 import type { Completion } from "@codemirror/autocomplete";
 import type { Variables } from "../editor/languages.ts";
-import type { Json, JsonObject } from "./draft.ts";
-
-/** A JSON Schema as templates have it. Whatever it has beyond that is ignored. */
-export interface Schema {
-  type?: string | string[];
-  title?: string;
-  description?: string;
-  examples?: Json[];
-  enum?: Json[];
-  const?: Json;
-  format?: string;
-  minimum?: number;
-  items?: Schema;
-  properties?: Record<string, Schema>;
-  required?: string[];
-}
-
-/** Returns the first type of a schema that is not null. */
-export const typeOf = ({ type, properties, items }: Schema): string =>
-  [type ?? (properties ? "object" : items ? "array" : "string")]
-    .flat()
-    .find((each) => each !== "null") ?? "null";
-
-const samples: Record<string, string> = {
-  date: "2027-03-01",
-  time: "09:30:00Z",
-  "date-time": "2027-03-01T09:30:00Z",
-  email: "ada@example.org",
-  uri: "https://example.org/",
-  uuid: "0190c5a0-7e1c-7b1a-9d3f-5a1f0c9e2b11",
-};
-
-/** Makes a value that fits a schema in most cases: its first example, otherwise one by its type. */
-export function sampleOf(schema: Schema, name = "value"): Json {
-  const given = schema.examples?.[0] ?? schema.const ?? schema.enum?.[0];
-  if (given !== undefined) return given;
-  switch (typeOf(schema)) {
-    case "object":
-      return Object.fromEntries(
-        Object.entries(schema.properties ?? {}).map(([key, inner]) => [key, sampleOf(inner, key)]),
-      );
-    case "array":
-      return schema.items ? [sampleOf(schema.items, name)] : [];
-    case "number":
-    case "integer":
-      return schema.minimum ?? 1;
-    case "boolean":
-      return true;
-    case "null":
-      return null;
-    default:
-      return samples[schema.format ?? ""] ?? schema.title ?? name;
-  }
-}
+import { type JsonObject, type Schema, typeOf } from "../parts/json-schema.ts";
 
 const recipientFields = ["id", "externalId", "email", "timeZone", "locale", "attributes"];
 

@@ -371,7 +371,7 @@ const places: readonly {
   {
     name: "the revisions of a campaign",
     path: () => `campaigns/${campaign}?tab=revisions`,
-    ready: (page) => page.getByRole("cell", { name: "bootstrap" }).waitFor(),
+    ready: (page) => page.getByRole("cell", { name: "First API key" }).waitFor(),
   },
   {
     name: "the recall of a campaign",

@@ -167,7 +167,7 @@ describe("a campaign", () => {
     expect(new URL(page.url()).search).toBe("?tab=revisions&since=1");
     await page
       .getByRole("row", { name: /^3 · current/ })
-      .getByText("bootstrap")
+      .getByText("First API key")
       .waitFor();
     expect(world.complaints).toEqual([]);
   });
