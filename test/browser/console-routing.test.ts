@@ -140,7 +140,7 @@ describe("a rule", () => {
     await page.getByRole("button", { name: "Add a condition" }).click();
     await page.getByLabel("Condition 2: value").fill("");
     await page.getByLabel("Name").fill("");
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("must not be empty").first().waitFor();
     await page.getByRole("link", { name: "JSON" }).click();
     const json = page.getByLabel("The rule as JSON");
@@ -149,7 +149,7 @@ describe("a rule", () => {
     const draft = { ...definition("first"), active: true, priority: null, templates: {} };
     const { key: _, ...named } = draft;
     await json.fill(JSON.stringify({ ...named, name: "By JSON", final: false }));
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("Saved as version 2.").waitFor();
     expect(await ruleOf("first")).toMatchObject({ name: "By JSON", final: false, version: 2 });
     await page.getByRole("link", { name: "Versions" }).click();
@@ -166,7 +166,7 @@ describe("a rule", () => {
     const patch = (body: object) =>
       world.api.send("PATCH", "/v1/routing-rules/first", body, { "if-match": "*" });
     await patch({ name: "Theirs", final: false });
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     const dialog = page.getByRole("dialog", { name: "Somebody else has changed it" });
     const final = dialog.getByRole("group", { name: "Final" });
     await final.getByRole("radio", { name: "Theirs (changed) no" }).waitFor();
@@ -174,7 +174,7 @@ describe("a rule", () => {
     await dialog.getByRole("button", { name: "Choose 1 more" }).waitFor();
     await dialog.getByRole("radio", { name: "Mine Mine" }).check();
     await dialog.getByRole("button", { name: "Go on with this" }).click();
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("Saved as version 3.").waitFor();
     expect(await ruleOf("first")).toMatchObject({ name: "Mine", final: false, version: 3 });
     expect(world.complaints).toEqual([]);
