@@ -5,7 +5,7 @@ import type { ApiEnv } from "../http/context.ts";
 import { requireConsoleHost } from "../http/own-pages.ts";
 import { Problem } from "../http/problem.ts";
 import { provenUntil } from "../http/proof.ts";
-import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
+import { createRouter, defineRoute, problemResponse, responses } from "../http/router.ts";
 import { readSessionCookie, setSessionCookie } from "../http/sessions.ts";
 import type { Services } from "../services.ts";
 import type { OpenIdProvider, SignInSecrets } from "./openid-provider.ts";
@@ -22,6 +22,25 @@ const cookieTerms = {
   // The answer of the provider is a navigation from another site.
   sameSite: "Lax",
 } as const;
+
+const ways = defineRoute({
+  method: "get",
+  path: "/v1/session/ways",
+  access: "public",
+  summary: "Get the ways in which people can sign in to the console, besides an API key",
+  responses: responses(
+    200,
+    "The ways",
+    z
+      .object({
+        openId: z.boolean().openapi({
+          description: "Whether `GET /v1/session/oidc` leads to an OpenID provider",
+          example: true,
+        }),
+      })
+      .openapi("WaysToSignIn"),
+  ),
+});
 
 const begin = defineRoute({
   method: "get",
@@ -66,6 +85,7 @@ export function openIdRoutes(services: Services) {
   }
 
   return createRouter()
+    .openapi(ways, (c) => c.json({ openId: openIdProvider !== null }, 200))
     .openapi(begin, async (c) => {
       const isProof = c.req.valid("query").proof === "true";
       const { url, secrets } = await requireProvider(c).begin({ isProof });

@@ -1,5 +1,6 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
+import { onSignedIn } from "./signed-out.ts";
 
 /**
  * Whether changes arrive by themselves. `delayed`: the stream cannot be opened, for example behind a proxy that buffers, so what is
@@ -34,7 +35,10 @@ const calmMs = 1_000;
 /** How long a hidden page keeps the stream. */
 const hiddenMs = 60_000;
 
-type Message = { kind: "changed"; topic: string } | { kind: "liveness"; liveness: Liveness };
+type Message =
+  | { kind: "changed"; topic: string }
+  | { kind: "liveness"; liveness: Liveness }
+  | { kind: "signed-in" };
 
 let liveness: Liveness = "connecting";
 const listeners = new Set<() => void>();
@@ -85,6 +89,11 @@ function startLive(client: QueryClient) {
 
   function receive(message: Message): void {
     if (message.kind === "liveness") return setLiveness(message.liveness);
+    if (message.kind === "signed-in") {
+      // The stream belongs to the session with which it was opened, and ends with it.
+      close();
+      return open();
+    }
     changed.add(message.topic);
     flushing ??= setTimeout(flush, calmMs);
   }
@@ -127,6 +136,7 @@ function startLive(client: QueryClient) {
   };
   channel.addEventListener("message", ({ data }: MessageEvent<Message>) => receive(data));
   document.addEventListener("visibilitychange", onVisibility);
+  const forgetSignIns = onSignedIn(() => announce({ kind: "signed-in" }));
   const polling = setInterval(() => {
     if (liveness === "delayed" && !document.hidden) void client.invalidateQueries();
   }, pollMs);
@@ -149,6 +159,7 @@ function startLive(client: QueryClient) {
   return {
     stop() {
       stopped.abort();
+      forgetSignIns();
       close();
       for (const timer of [flushing, hiding, following]) clearTimeout(timer);
       clearInterval(polling);

@@ -29,11 +29,10 @@ export const sessionQuery = queryOptions({
 /** Where people sign in through the OpenID provider of the installation. */
 export const openIdUrl = "/v1/session/oidc";
 
-/** Whether the installation has an OpenID provider: only then its address leads elsewhere. */
-export const openIdQuery = queryOptions({
-  queryKey: ["openid"],
-  queryFn: async ({ signal }) =>
-    (await fetch(openIdUrl, { redirect: "manual", signal })).type === "opaqueredirect",
+/** The ways to sign in besides an API key. */
+export const waysToSignInQuery = queryOptions({
+  queryKey: ["ways-to-sign-in"],
+  queryFn: ({ signal }) => answerOf(api.v1.session.ways.$get({}, { init: { signal } })),
   staleTime: Number.POSITIVE_INFINITY,
 });
 

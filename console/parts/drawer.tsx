@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { IconButton } from "./button.tsx";
 import styles from "./drawer.module.css";
@@ -22,7 +22,8 @@ export function Drawer({ title, aside, onClose, children }: DrawerProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Not afterwards: the focus would come back when the person has already moved it elsewhere.
+  useLayoutEffect(() => {
     const element = dialog.current!;
     const before = document.activeElement;
     const width = matchMedia(narrow);

@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useState } from "react";
 import { answerProof } from "../api/proof.ts";
 import { openIdProofUrl, sessionQuery, signIn, useSession } from "../api/session.ts";
+import { announceSignedIn } from "../api/signed-out.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Field } from "../parts/form.tsx";
@@ -72,7 +73,9 @@ function OpenIdProof() {
   const { data } = useQuery({ ...sessionQuery, refetchInterval: hasGone ? lookMs : false });
   const isProven = hasGone && data?.actor === actor && data.provenUntil !== null;
   useEffect(() => {
-    if (isProven) answerProof(true);
+    if (!isProven) return;
+    announceSignedIn();
+    answerProof(true);
   }, [isProven]);
   return (
     <div className={styles.form}>

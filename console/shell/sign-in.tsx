@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { openIdQuery, openIdUrl, signIn } from "../api/session.ts";
+import { openIdUrl, signIn, waysToSignInQuery } from "../api/session.ts";
 import { ApiProblem } from "../api/problem.ts";
 import { Brand } from "./brand.tsx";
 import { takeCode } from "./sign-in-code.ts";
@@ -74,7 +74,7 @@ export function Unreachable({ error, retry }: { error: unknown; retry: () => voi
 
 function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
   const [code, setCode] = useState(takeCode);
-  const { data: hasOpenId } = useQuery(openIdQuery);
+  const { data: ways } = useQuery(waysToSignInQuery);
   const { mutate, isPending, error } = useMutation({
     mutationFn: signIn,
     onSuccess: onSignedIn,
@@ -111,7 +111,7 @@ function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
       <button type="submit" className={styles.submit} disabled={isPending}>
         {isPending ? "Signing in…" : "Sign in"}
       </button>
-      {hasOpenId && (
+      {ways?.openId && (
         <a className={styles.other} href={openIdUrl}>
           Sign in with your organisation
         </a>

@@ -73,6 +73,11 @@ async function signInThere({ proof = false, previous = "" } = {}) {
 }
 
 describe("signing in through an OpenID provider", () => {
+  it("is offered to those who have not signed in, where there is a provider", async () => {
+    const { status, body } = await browse(api, "GET", "/v1/session/ways");
+    expect([status, body]).toEqual([200, { openId: true }]);
+  });
+
   it("makes a session with the role of the person's groups, for a day", async () => {
     const { status, headers, session, sent } = await signInThere();
     expect([status, headers.get("location")]).toEqual([302, "/console/"]);
@@ -228,6 +233,7 @@ describe("without a provider, or one that is not allowed", () => {
       expect.stringContaining("OIDC_ISSUER"),
     ]);
     expect((await browse(plain, "GET", "/v1/session/oidc/callback")).status).toBe(404);
+    expect((await browse(plain, "GET", "/v1/session/ways")).body).toEqual({ openId: false });
     await plain.stop();
     const guarded = await startApi({
       database: api.database,

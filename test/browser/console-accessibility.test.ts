@@ -1,5 +1,5 @@
-import type { Page } from "playwright-core";
-import { describe, expect, it } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
 import { sampleTemplate } from "../api/harness.ts";
 import { populate } from "../api/populated.ts";
 import { findSeriousFaults, useConsole } from "../support/console-pages.ts";
@@ -496,29 +496,37 @@ const places: readonly {
   },
 ];
 
-describe.each([
-  { theme: "light", width: 1280 },
-  { theme: "dark", width: 1280 },
-  { theme: "light", width: 390 },
-  { theme: "dark", width: 390 },
-] as const)("in the $theme theme at $width pixels", ({ theme, width }) => {
-  it.each(places)("$name: no serious fault, and nothing wider than the window", async (place) => {
-    const { path, act, ready } = place;
-    const page = await world.open(path(), {
-      colorScheme: theme,
-      viewport: { width, height: 844 },
-      reducedMotion: "reduce",
-    });
-    await act?.(page);
-    await ready(page);
-    expect(await findSeriousFaults(page)).toEqual([]);
-    expect(
-      await page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-      ),
-    ).toBe(0);
-    expect(world.complaints).toEqual([]);
-  });
+/** All pages of this file share one session, which saves signing in on each. */
+let signedIn: BrowserContextOptions["storageState"];
+beforeAll(async () => {
+  const page = await world.open("health");
+  signedIn = await page.context().storageState();
+  await page.context().close();
+});
+
+describe.each([1280, 390])("at %i pixels", (width) => {
+  it.each(places)(
+    "$name: no serious fault in either theme, and nothing wider than the window",
+    async ({ path, act, ready }) => {
+      const page = await world.visit(path(), {
+        storageState: signedIn!,
+        viewport: { width, height: 844 },
+        reducedMotion: "reduce",
+      });
+      await act?.(page);
+      await ready(page);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect([colorScheme, await findSeriousFaults(page)]).toEqual([colorScheme, []]);
+      }
+      expect(
+        await page.evaluate(
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        ),
+      ).toBe(0);
+      expect(world.complaints).toEqual([]);
+    },
+  );
 });
 
 it("signing in: no serious fault", async () => {

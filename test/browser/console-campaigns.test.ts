@@ -1,3 +1,4 @@
+import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { sampleTemplate, seed } from "../api/harness.ts";
 import { createCampaignWorker } from "../support/campaign-worker.ts";
@@ -24,6 +25,13 @@ async function create(name: string, more: object = {}): Promise<string> {
 const read = async (id: string, path = "") =>
   (await world.api.send("GET", `/v1/campaigns/${id}${path}`)).body;
 const act = (id: string, verb: string) => world.api.send("POST", `/v1/campaigns/${id}/${verb}`);
+
+/** Opens a part of the page of a campaign. */
+const openTab = (page: Page, name: string) =>
+  page
+    .getByRole("navigation", { name: "Parts of the campaign" })
+    .getByRole("link", { name })
+    .click();
 
 /** A campaign that runs, with nothing sent yet. */
 async function running(name: string, more: object = {}) {
@@ -89,7 +97,7 @@ describe("a campaign", () => {
       .getByText(`2,400 = ${shown(counts.sent)} sent + ${shown(counts.pending)} pending`)
       .waitFor();
 
-    await page.getByRole("link", { name: "Recall and correction" }).click();
+    await openTab(page, "Recall and correction");
     const would = page.getByRole("list", { name: "What a recall would do now" });
     await until(() => would.locator("li").allTextContents(), patience).toEqual([
       `${shown(counts.pending)}wait, and will be cancelled`,
@@ -142,7 +150,7 @@ describe("a campaign", () => {
     expect(correction).toMatchObject({ corrects: id, data: { order: "B-18" } });
     expect(correction.status).toBe("scheduled");
     await page.getByRole("link", { name: "another campaign" }).click();
-    await page.getByRole("link", { name: "Audit" }).click();
+    await openTab(page, "Audit");
     await page.getByText("The price was wrong").waitFor();
     expect(world.complaints).toEqual([]);
   });
@@ -210,11 +218,11 @@ describe("a campaign", () => {
       expect(await button.getAttribute("title")).toMatch(/Needs the role sender/);
     }
     await page.keyboard.press("p");
-    await page.getByRole("link", { name: "Recall and correction" }).click();
+    await openTab(page, "Recall and correction");
     const recall = page.getByRole("button", { name: "Recall…" });
     await recall.waitFor();
     expect(await recall.getAttribute("aria-disabled")).toBe("true");
-    await page.getByRole("link", { name: "Audit" }).click();
+    await openTab(page, "Audit");
     await page.getByText("The audit trail needs the role admin").waitFor();
     expect((await read(id)).status).toBe("running");
     expect(world.complaints).toEqual([]);

@@ -118,7 +118,13 @@ export function useConsole(
     world.complaints = [];
     open = [];
   });
-  afterEach(() => Promise.all(open.map((page) => page.context().close())));
+  afterEach(async ({ task }) => {
+    // What the pages of a test showed when it failed says more than the condition that did not come.
+    if (task.result?.state === "fail")
+      for (const page of open.filter((each) => !each.isClosed()))
+        console.error(`${page.url()}\n${await page.locator("body").innerText()}`);
+    await Promise.all(open.map((page) => page.context().close()));
+  });
   afterAll(async () => {
     await browser?.close();
     await server?.close();
@@ -129,9 +135,11 @@ export function useConsole(
 
 /** Lists the rules of axe-core that the page violates seriously, with the elements. */
 export async function findSeriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
+  if (!(await page.evaluate("'axe' in window"))) await page.evaluate(axe.source);
   // The frame with the HTML of a message has an origin of its own, in which axe-core cannot run: it would wait for a minute.
-  const found = (await page.evaluate("axe.run(document, { iframes: false })")) as axe.AxeResults;
+  const found = (await page.evaluate(
+    `axe.run(document, { iframes: false, resultTypes: ["violations"] })`,
+  )) as axe.AxeResults;
   return found.violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) =>
