@@ -71,6 +71,7 @@ function Trail() {
             shown={data.items.length}
             isFirst={search.cursor === undefined}
             nextCursor={data.nextCursor}
+            isStale={isPlaceholderData}
             onTurn={(cursor) => void navigate({ search: (now) => ({ ...now, cursor }) })}
           />
         )}

@@ -25,7 +25,7 @@ export function AuditTab({ id }: { id: string }) {
   const { cursor } = useSearch({ from: "/campaigns/$id" });
   const navigate = useNavigate({ from: "/campaigns/$id" });
   const isAdmin = includesRole(role, "admin");
-  const { data, error, refetch } = useQuery({
+  const { data, error, refetch, isPlaceholderData } = useQuery({
     ...campaignAuditQuery(id, cursor),
     enabled: isAdmin,
     placeholderData: keepPreviousData,
@@ -71,6 +71,7 @@ export function AuditTab({ id }: { id: string }) {
               shown={data.items.length}
               isFirst={cursor === undefined}
               nextCursor={data.nextCursor}
+              isStale={isPlaceholderData}
               onTurn={(next) =>
                 void navigate({ search: (search) => ({ ...search, cursor: next }) })
               }

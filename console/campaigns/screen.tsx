@@ -62,6 +62,7 @@ export function CampaignsScreen() {
                 shown={data.items.length}
                 isFirst={cursor === undefined}
                 nextCursor={data.nextCursor}
+                isStale={isPlaceholderData}
                 onTurn={(next) =>
                   void navigate({ search: (before) => ({ ...before, cursor: next }) })
                 }

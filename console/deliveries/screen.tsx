@@ -89,6 +89,7 @@ export function DeliveriesScreen() {
               shown={data.items.length}
               isFirst={isFirst}
               nextCursor={data.nextCursor}
+              isStale={query.isPlaceholderData}
               next={search.order === "oldest" ? "Newer" : "Older"}
               onTurn={turnTo}
             />

@@ -17,7 +17,7 @@ import { type LayoutSummary, layoutsQuery } from "./queries.ts";
 export function LayoutsScreen() {
   const search = useSearch({ from: "/layouts" });
   const navigate = useNavigate({ from: "/layouts" });
-  const { data, error, refetch } = useQuery({
+  const { data, error, refetch, isPlaceholderData } = useQuery({
     ...layoutsQuery({ limit: "50", ...omitUndefined({ q: search.q, cursor: search.cursor }) }),
     placeholderData: keepPreviousData,
   });
@@ -61,6 +61,7 @@ export function LayoutsScreen() {
             shown={data.items.length}
             isFirst={search.cursor === undefined}
             nextCursor={data.nextCursor}
+            isStale={isPlaceholderData}
             onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
           />
         )}

@@ -173,6 +173,7 @@ function Deliveries({ id }: { id: string }) {
               shown={data.items.length}
               isFirst={cursor === undefined}
               nextCursor={data.nextCursor}
+              isStale={isPlaceholderData}
               next="More"
               onTurn={(next) =>
                 void navigate({ search: (before) => ({ ...before, cursor: next }) })

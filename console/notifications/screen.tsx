@@ -73,6 +73,7 @@ export function NotificationsScreen() {
               shown={data.items.length}
               isFirst={isFirst}
               nextCursor={data.nextCursor}
+              isStale={isPlaceholderData}
               onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
             />
           </>

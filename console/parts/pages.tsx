@@ -8,6 +8,8 @@ interface PagesProps {
   isFirst: boolean;
   /** The cursor of the next page; null on the last one. */
   nextCursor: string | null;
+  /** Whether the rows are still those of another page or other filters, whose cursor the API would refuse here. */
+  isStale: boolean;
   /** What the next page has, such as older rows. */
   next?: string;
   /** Shows the page of a cursor; the first one if it is undefined. */
@@ -15,7 +17,7 @@ interface PagesProps {
 }
 
 /** The end of a list: how many rows are shown, whether these are all, and the way to other pages. */
-export function Pages({ shown, isFirst, nextCursor, next = "Older", onTurn }: PagesProps) {
+export function Pages({ shown, isFirst, nextCursor, isStale, next = "Older", onTurn }: PagesProps) {
   return (
     <footer className={styles.pages}>
       <Button icon="left" disabled={isFirst} onClick={() => onTurn(undefined)}>
@@ -25,7 +27,12 @@ export function Pages({ shown, isFirst, nextCursor, next = "Older", onTurn }: Pa
         {formatCount(shown)} shown
         {nextCursor === null ? (isFirst ? ", that is all" : ", the end") : ""}
       </span>
-      <Button disabled={nextCursor === null} onClick={() => onTurn(nextCursor ?? undefined)}>
+      {/* It keeps the focus until the page has come. */}
+      <Button
+        disabled={nextCursor === null}
+        aria-disabled={isStale || undefined}
+        onClick={() => isStale || onTurn(nextCursor ?? undefined)}
+      >
         {next}
       </Button>
     </footer>

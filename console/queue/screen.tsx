@@ -172,6 +172,7 @@ function PickedDeliveries({
             shown={data.items.length}
             isFirst={search.cursor === undefined}
             nextCursor={data.nextCursor}
+            isStale={isPlaceholderData}
             next="Newer"
             onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
           />

@@ -16,7 +16,7 @@ import { WhyButton } from "./timeline-list.tsx";
 /** The deliveries of the recipient, each with its reasons one key away. */
 export function DeliveriesTab({ id, cursor }: { id: string; cursor: string | undefined }) {
   const navigate = useNavigate({ from: "/recipients/$id" });
-  const { data, error, refetch } = useQuery({
+  const { data, error, refetch, isPlaceholderData } = useQuery({
     ...deliveriesQuery({ recipient: id, cursor }),
     placeholderData: keepPreviousData,
   });
@@ -45,6 +45,7 @@ export function DeliveriesTab({ id, cursor }: { id: string; cursor: string | und
             shown={data.items.length}
             isFirst={cursor === undefined}
             nextCursor={data.nextCursor}
+            isStale={isPlaceholderData}
             onTurn={(next) => void navigate({ search: (before) => ({ ...before, cursor: next }) })}
           />
         </>

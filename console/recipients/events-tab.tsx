@@ -12,7 +12,7 @@ import { eventsQuery } from "./queries.ts";
 /** What the recipient did with messages. */
 export function EventsTab({ id, cursor }: { id: string; cursor: string | undefined }) {
   const navigate = useNavigate({ from: "/recipients/$id" });
-  const { data, error, refetch } = useQuery({
+  const { data, error, refetch, isPlaceholderData } = useQuery({
     ...eventsQuery(id, cursor),
     placeholderData: keepPreviousData,
   });
@@ -66,6 +66,7 @@ export function EventsTab({ id, cursor }: { id: string; cursor: string | undefin
             shown={data.items.length}
             isFirst={cursor === undefined}
             nextCursor={data.nextCursor}
+            isStale={isPlaceholderData}
             onTurn={(next) => void navigate({ search: (before) => ({ ...before, cursor: next }) })}
           />
         </>

@@ -89,6 +89,7 @@ export function RecipientsScreen() {
               shown={data.items.length}
               isFirst={cursor === undefined}
               nextCursor={data.nextCursor}
+              isStale={isPlaceholderData}
               onTurn={turnTo}
             />
           </>

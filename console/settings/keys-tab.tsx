@@ -28,7 +28,7 @@ export function KeysTab() {
   const [over, setOver] = useState<Over | null>(null);
   const [hasEnded, setEnded] = useState(false);
   const [cursor, setCursor] = useState<string | undefined>();
-  const { data, error, refetch } = useQuery({
+  const { data, error, refetch, isPlaceholderData } = useQuery({
     ...keysQuery({
       ...(!hasEnded && { state: "active" }),
       ...(cursor !== undefined && { cursor }),
@@ -76,6 +76,7 @@ export function KeysTab() {
             shown={data.items.length}
             isFirst={cursor === undefined}
             nextCursor={data.nextCursor}
+            isStale={isPlaceholderData}
             onTurn={setCursor}
           />
         )}

@@ -16,7 +16,7 @@ import styles from "./settings.module.css";
 /** The browsers that are signed in, with who uses them. */
 export function SessionsTab() {
   const [cursor, setCursor] = useState<string | undefined>();
-  const { data, error, refetch } = useQuery({
+  const { data, error, refetch, isPlaceholderData } = useQuery({
     ...sessionsQuery(cursor === undefined ? {} : { cursor }),
     placeholderData: keepPreviousData,
   });
@@ -40,6 +40,7 @@ export function SessionsTab() {
           shown={data.items.length}
           isFirst={cursor === undefined}
           nextCursor={data.nextCursor}
+          isStale={isPlaceholderData}
           onTurn={setCursor}
         />
       )}

@@ -29,7 +29,7 @@ const unended = ["draft", "scheduled", "running", "paused"] as const satisfies C
 export function TemplatesScreen() {
   const search = useSearch({ from: "/templates" });
   const navigate = useNavigate({ from: "/templates" });
-  const { data, error, refetch } = useQuery({
+  const { data, error, refetch, isPlaceholderData } = useQuery({
     ...templatesQuery(templatesQueryOf(search)),
     placeholderData: keepPreviousData,
   });
@@ -94,6 +94,7 @@ export function TemplatesScreen() {
             shown={data.items.length}
             isFirst={search.cursor === undefined}
             nextCursor={data.nextCursor}
+            isStale={isPlaceholderData}
             onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
           />
         )}
