@@ -3,7 +3,14 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirro
 import { bracketMatching, indentOnInput } from "@codemirror/language";
 import { type Diagnostic, lintGutter, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
-import { Annotation, Compartment, EditorState, type Extension, type Text } from "@codemirror/state";
+import {
+  Annotation,
+  Compartment,
+  EditorState,
+  type Extension,
+  Prec,
+  type Text,
+} from "@codemirror/state";
 import {
   drawSelection,
   EditorView,
@@ -143,7 +150,24 @@ const typeOverSelection = EditorView.domEventHandlers({
   },
 });
 
+/** How long Tab leaves the editor after Esc. */
+const leavingMs = 2_000;
+
+/** Without this, an Esc that closes a list of completions, which opens by itself, would leave Tab to the editor. */
+const leaveByEscape = Prec.highest(
+  keymap.of([
+    {
+      key: "Escape",
+      run: (view) => {
+        view.setTabFocusMode(leavingMs);
+        return false;
+      },
+    },
+  ]),
+);
+
 const severalLines: Extension = [
+  leaveByEscape,
   lineNumbers(),
   lintGutter(),
   highlightActiveLine(),

@@ -169,6 +169,9 @@ it("a template is made with the keyboard only", async () => {
   await page.keyboard.press("Tab");
   await page.keyboard.type("By keys</p>");
   expect(await focused()).toMatch(/^HTML/);
+  // Also if Esc closes a list that has opened by itself.
+  await page.keyboard.press("Control+Space");
+  await page.getByRole("listbox").waitFor();
   await page.keyboard.press("Escape");
   await page.keyboard.press("Tab");
   expect(await focused()).not.toMatch(/^HTML/);
