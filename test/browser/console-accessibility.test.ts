@@ -47,13 +47,13 @@ const places: readonly {
   {
     name: "the deliveries",
     path: () => "deliveries",
-    ready: (page) => page.locator("tbody tr").first().waitFor(),
+    ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
   },
   {
     name: "the deliveries with a selection and a dialog",
     path: () => "deliveries?status=pending",
     act: async (page) => {
-      await page.locator("tbody tr").first().getByRole("checkbox").check();
+      await page.locator("tbody tr[id]").first().getByRole("checkbox").check();
       await page.getByRole("toolbar").getByRole("button", { name: "Cancel", exact: true }).click();
     },
     ready: (page) => page.getByText("can be changed in this way").waitFor(),
@@ -82,7 +82,7 @@ const places: readonly {
   {
     name: "the campaigns",
     path: () => "campaigns",
-    ready: (page) => page.locator("tbody tr").first().waitFor(),
+    ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
   },
   {
     name: "a campaign",
@@ -97,7 +97,7 @@ const places: readonly {
   {
     name: "the templates",
     path: () => "templates",
-    ready: (page) => page.locator("tbody tr").first().waitFor(),
+    ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
   },
   {
     name: "the palette",
@@ -250,7 +250,7 @@ const places: readonly {
   {
     name: "the notifications",
     path: () => "notifications",
-    ready: (page) => page.locator("tbody tr").first().waitFor(),
+    ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
   },
   {
     name: "no notifications",
@@ -293,7 +293,7 @@ const places: readonly {
   {
     name: "the recipients",
     path: () => "recipients",
-    ready: (page) => page.locator("tbody tr").first().waitFor(),
+    ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
   },
   {
     name: "the timeline of a recipient",
@@ -316,7 +316,7 @@ const places: readonly {
   {
     name: "the deliveries of a recipient",
     path: () => `recipients/${recipient}?tab=deliveries`,
-    ready: (page) => page.locator("tbody tr").first().waitFor(),
+    ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
   },
   {
     name: "the devices of a recipient",
@@ -344,7 +344,7 @@ const places: readonly {
     name: "the campaigns with a selection and a dialog",
     path: () => "campaigns?status=running,paused",
     act: async (page) => {
-      await page.locator("tbody tr").first().getByRole("checkbox").check();
+      await page.locator("tbody tr[id]").first().getByRole("checkbox").check();
       await page.getByRole("toolbar").getByRole("button", { name: "Stop" }).click();
     },
     ready: (page) => page.getByText("can be stopped").waitFor(),
@@ -482,7 +482,7 @@ const places: readonly {
   {
     name: "the layouts",
     path: () => "layouts",
-    ready: (page) => page.locator("tbody tr").first().waitFor(),
+    ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
   },
   {
     name: "a layout",

@@ -52,7 +52,7 @@ describe("signing in", () => {
     expect(await dialog.isVisible()).toBe(true);
     await world.signIn(page, world.adminKey);
     await dialog.waitFor({ state: "detached" });
-    await page.locator("tbody tr").first().waitFor();
+    await page.locator("tbody tr[id]").first().waitFor();
     expect(await field.inputValue()).toBe("half a ty");
   });
 
@@ -95,7 +95,7 @@ describe("the overview", () => {
     await page.getByText("The provider smtp-2 is not used").waitFor();
     await card("Running campaigns").click();
     await page.getByRole("heading", { name: "Campaigns" }).waitFor();
-    await until(() => page.locator("tbody tr").count(), patience).toBe(2);
+    await until(() => page.locator("tbody tr[id]").count(), patience).toBe(2);
     expect(world.complaints).toEqual([]);
   });
 
@@ -108,7 +108,7 @@ describe("the overview", () => {
 
   it("says that the API fails, with the id of the request, and recovers", async () => {
     const page = await world.open("campaigns");
-    await page.locator("tbody tr").first().waitFor();
+    await page.locator("tbody tr[id]").first().waitFor();
     await page.route("**/v1/queues*", (route) =>
       route.fulfill({
         status: 503,
@@ -143,7 +143,7 @@ describe("a campaign", () => {
     await page.getByRole("button", { name: "Resume" }).click();
     await page.getByRole("button", { name: "Pause" }).waitFor();
     await page.getByRole("row", { name: "Failed" }).getByRole("link").click();
-    await until(() => page.locator("tbody tr").count(), patience).toBe(1);
+    await until(() => page.locator("tbody tr[id]").count(), patience).toBe(1);
     expect(new URL(page.url()).search).toBe(`?source=${running}&status=failed`);
     expect(world.complaints).toEqual([]);
   });
@@ -194,7 +194,7 @@ describe("the palette", () => {
     await page.goto(`${world.url}settings?tab=appearance`);
     await page.getByRole("switch", { name: "Single-key shortcuts" }).uncheck();
     await page.getByRole("link", { name: "Deliveries" }).click();
-    await page.locator("tbody tr").first().focus();
+    await page.locator("tbody tr[id]").first().focus();
     await page.keyboard.press("?");
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox").waitFor();
