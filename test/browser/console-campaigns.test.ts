@@ -255,8 +255,10 @@ describe("the campaigns", () => {
     await page.keyboard.press("z");
     await until(statuses, patience).toEqual(["running", "running", "draft"]);
 
-    // The row that has the focus.
-    await page.getByRole("row", { name: /Bulk two/ }).focus();
+    // The row that has the focus, once it shows that the campaign runs: `p` would resume a paused one.
+    const row = page.getByRole("row", { name: /Bulk two/ });
+    await row.getByText("Running", { exact: true }).waitFor();
+    await row.focus();
     await page.keyboard.press("p");
     await page.getByText("The campaign “Bulk two” is paused.").waitFor();
     expect(await statuses()).toEqual(["running", "paused", "draft"]);

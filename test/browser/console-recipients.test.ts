@@ -180,13 +180,13 @@ describe("finding a recipient", () => {
     expect(await audited("recipient.reveal")).toBe(before + 1);
     await page.getByRole("button", { name: "Edit" }).click();
     await page.getByLabel("Email").fill("not an address");
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText(/must be an email address/).waitFor();
     await page.getByLabel("Email").fill("ada.l@example.org");
     await page
       .getByRole("textbox", { name: "Attributes" })
       .fill('{"plan": "free", "owner": {"teams": ["a", "b"]}}');
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("The profile is saved.").waitFor();
     await until(() => page.getByRole("dialog").count(), patience).toBe(0);
     const { body } = await world.api.send("GET", `/v1/recipients/${ada}`);
@@ -211,13 +211,13 @@ describe("the preferences of a recipient", () => {
     await row.getByText("policy").waitFor();
     await row.getByRole("button", { name: "Change: At most, in an hour" }).click();
     await page.getByRole("spinbutton").fill("5000");
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     await page
       .getByRole("alert")
       .getByText(/from 1 to 1000/)
       .waitFor();
     await page.getByRole("spinbutton").fill("3");
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     await row.getByText("recipient v1").waitFor();
     expect(await stated()).toEqual({ maxPerHour: 3 });
     await page.keyboard.press("z");
@@ -227,7 +227,7 @@ describe("the preferences of a recipient", () => {
     await page.getByRole("button", { name: "Change: Quiet hours", exact: true }).click();
     await page.getByRole("button", { name: "Add a period" }).click();
     await page.getByLabel("From").fill("21:00");
-    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     const quiet = page.getByRole("row", { name: /^Quiet hours 21:00–07:00/ });
     await quiet.getByText("recipient v3").waitFor();
     expect(await stated()).toEqual({ quietHours: [{ start: "21:00", end: "07:00" }] });
