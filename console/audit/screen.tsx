@@ -11,10 +11,10 @@ import { useRowKeys } from "../parts/row-keys.ts";
 import { isPublicId, shortenId } from "../parts/short-id.tsx";
 import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
+import { describeAction } from "../words/actions.ts";
 import { EntryDetails } from "./entry-details.tsx";
 import { FilterBar } from "./filter-bar.tsx";
 import { type AuditEntry, auditQuery } from "./queries.ts";
-import { describeAction } from "./words.ts";
 import styles from "./screen.module.css";
 
 /** Who changed what, the newest first. */

@@ -67,7 +67,7 @@ export function LaunchDialog({ onClose }: { onClose: () => void }) {
             }
             onClick={() => launch.mutate()}
           >
-            {`${verb} for ${formatNoun(reachable ?? 0, "recipient")}`}
+            {reachable === undefined ? verb : `${verb} for ${formatNoun(reachable, "recipient")}`}
           </Button>
         </>
       }

@@ -7,7 +7,7 @@ import { Instant } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
-import { toWords } from "../words/statuses.ts";
+import { describeAction } from "../words/actions.ts";
 import { ChangeList } from "../parts/change-list.tsx";
 import { listChanges } from "../parts/changes.ts";
 import styles from "./audit-tab.module.css";
@@ -52,7 +52,7 @@ export function AuditTab({ id }: { id: string }) {
             {data.items.map(({ id: entry, actor, action, before, after, createdAt }) => (
               <li key={entry}>
                 <p className={styles.line}>
-                  <strong>{toWords(action.replace(/^campaign\./, ""))}</strong>
+                  <strong>{describeAction(action)}</strong>
                   <span>
                     by <ActorName id={actor} />
                   </span>

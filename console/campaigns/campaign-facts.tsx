@@ -40,13 +40,13 @@ export function CampaignFacts({ campaign }: { campaign: Campaign }) {
           [
             "Guarantee",
             guarantee === "at_most_once"
-              ? "At most once: in doubt, a message is not sent again"
-              : "At least once: in doubt, a message is sent again",
+              ? "At most once: a message whose outcome is not known is not sent again"
+              : "At least once: a message whose outcome is not known is sent again",
           ],
           ["Created by", <ActorName key="by" id={campaign.createdBy} />],
           ["Created", <Instant key="created" at={campaign.createdAt} />],
           ["Starts", startAt && <Instant key="start" at={startAt} />],
-          ["Frozen", frozenAt && <Instant key="frozen" at={frozenAt} />],
+          ["Audience frozen", frozenAt && <Instant key="frozen" at={frozenAt} />],
           ["Finished", finishedAt && <Instant key="end" at={finishedAt} />],
         ]}
       />

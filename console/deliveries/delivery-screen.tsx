@@ -47,7 +47,7 @@ export function DeliveryScreen() {
             )}
           </Panel>
           {delivery.data && (
-            <Panel title="Its life">
+            <Panel title="History">
               <LifeLine delivery={delivery.data} />
             </Panel>
           )}

@@ -147,7 +147,7 @@ function Total({
         : error
           ? "Could not be counted"
           : approximately !== undefined && !isBounded
-            ? `The list has ≈ ${formatCount(approximately)} or more`
+            ? `The list has about ${formatNoun(approximately, "delivery", "deliveries")} or more`
             : ""}
       <Button kind="quiet" disabled={isFetching} onClick={() => void refetch()}>
         {isFetching ? "Counting…" : data ? "Count again" : "Count exactly"}

@@ -111,7 +111,7 @@ function Needs({ health }: { health: Health }) {
   const { data: ready, error, refetch } = useQuery(readinessQuery);
   const { timeZoneData, latencyMs } = health;
   return (
-    <Panel title="What it needs">
+    <Panel title="Dependencies">
       {ready ? (
         <Facts
           items={[

@@ -35,10 +35,10 @@ export function NotificationScreen() {
           {error && <ProblemBanner error={error} retry={() => void refetch()} />}
           <div className={styles.columns}>
             <div className={styles.column}>
-              <Panel title="What became of it">
+              <Panel title="Outcome">
                 <Account notification={data} />
               </Panel>
-              <Panel title="Why did they get it, or not?">
+              <Panel title="Why did a recipient get it, or not?">
                 <WhyOfRecipient
                   source={id}
                   recipient={recipient}
@@ -48,7 +48,7 @@ export function NotificationScreen() {
                 />
               </Panel>
             </div>
-            <Panel title="What was requested">
+            <Panel title="Request">
               <RequestFacts notification={data} />
             </Panel>
           </div>
@@ -149,7 +149,7 @@ function Deliveries({ id }: { id: string }) {
       isFlush
       aside={
         <Link to="/deliveries" search={{ source: id }}>
-          <Icon name="deliveries" size={14} /> Filter them
+          <Icon name="deliveries" size={14} /> Open in Deliveries
         </Link>
       }
     >

@@ -42,7 +42,7 @@ export function NotificationTable({
             Recipients
           </th>
           <th role="columnheader" className={styles.outcome}>
-            What became of it
+            Outcome
           </th>
           <th role="columnheader" className={table.wide}>
             To be sent ({zone})

@@ -57,7 +57,7 @@ export function toNotificationQuery(search: NotificationSearch) {
 
 /** What the address of one notification says. */
 export interface NotificationPageSearch {
-  /** The recipient whom the box “Why did they (not) get it?” is about. */
+  /** The recipient whom the box “Why did a recipient get it, or not?” is about. */
   of?: string | undefined;
   /** The page of its deliveries. */
   cursor?: string | undefined;

@@ -4,7 +4,7 @@ import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
 import { AuditedResource } from "../parts/audited-resource.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
-import { toWords } from "../words/statuses.ts";
+import { describeAction } from "../words/actions.ts";
 import { recentChangesQuery } from "./queries.ts";
 import styles from "./recent-changes.module.css";
 
@@ -29,7 +29,7 @@ export function RecentChanges() {
           <ul className={styles.list}>
             {data.items.map(({ id, action, resource, createdAt }) => (
               <li key={id}>
-                <strong>{toWords(action.replaceAll("-", " "))}</strong>
+                <strong>{describeAction(action)}</strong>
                 <span className={styles.resource}>
                   <AuditedResource action={action} resource={resource} />
                 </span>

@@ -122,7 +122,7 @@ export function StateSentence({ provider }: { provider: Provider }) {
           </span>
         );
       return breaker.closedAt === null ? (
-        <span className="muted">Has never been left out</span>
+        <span className="muted">Never out of service</span>
       ) : (
         <span className="muted">Used again since{ago(breaker.closedAt)}</span>
       );

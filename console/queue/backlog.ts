@@ -82,7 +82,10 @@ export function explainBacklog({
   if (pausedCampaigns > 0)
     causes.push({
       key: "paused",
-      text: `${pausedCampaigns === 1 ? "1 campaign is" : `${pausedCampaigns} campaigns are`} paused, so their deliveries wait.`,
+      text:
+        pausedCampaigns === 1
+          ? "1 campaign is paused, so its deliveries wait."
+          : `${pausedCampaigns} campaigns are paused, so their deliveries wait.`,
       until: null,
       link: { name: "Paused campaigns", to: "/campaigns", search: { status: ["paused"] } },
     });

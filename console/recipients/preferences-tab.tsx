@@ -213,10 +213,10 @@ const Row = ({ name, value, origin, isOwn, edit = "Change", isFixed = false, ...
         <Button
           kind="quiet"
           needs="sender"
-          aria-label={`Use theirs again: ${name}`}
+          aria-label={`Use the default: ${name}`}
           onClick={on.onReset}
         >
-          Use theirs again
+          Use the default
         </Button>
       )}
       {!isFixed && (

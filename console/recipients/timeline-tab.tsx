@@ -72,9 +72,11 @@ function Shown({ id, timeline, withPast }: { id: string; timeline: Timeline; wit
               {quiet.until !== null && <>, until {formatFull(quiet.until, timeZone)}</>}.
             </>
           ) : (
-            "May be disturbed now."
+            "Can be disturbed now."
           )}{" "}
-          {digests.next[0] ? `The next digest comes ${digests.next[0].local}.` : "Gets no digests."}{" "}
+          {digests.next[0]
+            ? `The next digest is sent at ${formatFull(digests.next[0].at, timeZone)}.`
+            : "Gets no digests."}{" "}
           <span className="muted">Messages of a type may follow other rules.</span>
         </p>
         <p className="hidden-text">{describeBand(days, timeZone)}</p>
@@ -102,7 +104,7 @@ function Shown({ id, timeline, withPast }: { id: string; timeline: Timeline; wit
       <Panel title="Limits">
         <LimitGauges limits={limits} />
       </Panel>
-      <Panel title="In the order of time" isFlush>
+      <Panel title="All entries in order" isFlush>
         {entries.length > 0 ? (
           <TimelineList entries={entries} zone={timeZone} />
         ) : (

@@ -75,7 +75,7 @@ export function WhatIf({ recipient, zone, until, preview, onPreview }: WhatIfPro
             value={priority}
             onChange={({ target }) => setPriority(target.value as Priority | "")}
           >
-            <option value="">as the type has it</option>
+            <option value="">the priority of the type</option>
             {priorities.map((each) => (
               <option key={each} value={each}>
                 {priorityWords[each]}

@@ -31,7 +31,7 @@ export function ConditionsEditor({ filter, onChange, fault }: ConditionsEditorPr
   };
   return (
     <fieldset className={styles.group}>
-      <legend>Holds for</legend>
+      <legend>Applies to</legend>
       {edited === null ? (
         <>
           <p className={styles.row}>{describeFilter(filter)}</p>

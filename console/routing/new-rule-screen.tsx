@@ -63,7 +63,7 @@ export function NewRuleScreen() {
         ]}
       />
       <div className={styles.columns}>
-        <Panel title="The last rule">
+        <Panel title="New rule, tried last">
           <div className={styles.side}>
             <Field
               label="Key"

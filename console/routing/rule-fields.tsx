@@ -53,7 +53,7 @@ export function RuleFields({ draft, onChange, error }: RuleFieldsProps) {
               change({ priority: target.value === "" ? null : (target.value as Priority) })
             }
           >
-            <option value="">as the message has it</option>
+            <option value="">The priority of the message</option>
             {priorities.map((priority) => (
               <option key={priority} value={priority}>
                 {priorityWords[priority]}

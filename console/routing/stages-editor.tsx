@@ -19,7 +19,7 @@ interface StagesEditorProps {
 export function StagesEditor({ stages, onChange, fault }: StagesEditorProps) {
   return (
     <fieldset className={styles.group}>
-      <legend>Sent by this route</legend>
+      <legend>Route</legend>
       <ol className={styles.list}>
         {stages.map((stage, index) => (
           // Stages have no identity of their own.

@@ -35,8 +35,8 @@ export function AppearanceTab() {
           }}
         />
         <Choices
-          legend="Times are those of"
-          hint="Kept in the address, so that a link shows the same to whoever opens it."
+          legend="Time zone"
+          hint="Kept in the address, so that a link shows the same to everybody who opens it."
           values={zones}
           name={(zone) => (zone === "utc" ? "UTC" : `${capitalise(zone)}: ${zoneName(zone)}`)}
           chosen={tz}

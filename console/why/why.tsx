@@ -42,7 +42,7 @@ export function Why({ explanation, delivery }: WhyProps) {
         <p className={`muted ${styles.basis}`}>
           {basis === "record"
             ? "The recorded decision, repeated with its facts, of "
-            : "No decision is recorded yet. On the current facts, for "}
+            : "No decision is recorded. This is what the rules say now, at "}
           <Instant at={asOf} />
         </p>
         <RuleTrack rules={rules} versions={versions} />
@@ -146,7 +146,7 @@ function RouteChannel({
       {channelWords[channel]}
       {isUsed && (
         <span className={styles.used}>
-          <Icon name="check" size={14} /> used
+          <Icon name="check" size={14} /> chosen
         </span>
       )}
       {passedOver && (

@@ -39,7 +39,7 @@ describe("the notifications", () => {
     await page.keyboard.press("o");
     await page.getByText("3 deliveries = 3 pending").waitFor();
     expect(new URL(page.url()).pathname).toMatch(new RegExp(`/notifications/${id}$`));
-    const box = page.getByRole("region", { name: "Why did they get it, or not?" });
+    const box = page.getByRole("region", { name: "Why did a recipient get it, or not?" });
     await box.getByRole("textbox", { name: "Recipient" }).fill("u1@exam");
     await page.keyboard.press("Enter");
     await box.getByRole("button", { name: /^u1/ }).click();

@@ -122,7 +122,7 @@ describe("the health", () => {
     expect(await page.locator("main [role=status]").first().textContent()).toMatch(
       new RegExp(`^${word}`, "i"),
     );
-    await page.getByRole("region", { name: "What it needs" }).getByText("accepts writes").waitFor();
+    await page.getByRole("region", { name: "Dependencies" }).getByText("accepts writes").waitFor();
     const names = await page.locator("main section h2").allTextContents();
     expect(names).toHaveLength(Object.keys(indicators).length + 2);
     await tile.getByRole("link", { name: "The providers" }).click();

@@ -233,7 +233,7 @@ describe("the preferences of a recipient", () => {
     expect(await stated()).toEqual({ quietHours: [{ start: "21:00", end: "07:00" }] });
     await page.getByRole("link", { name: "Version 3, in force" }).click();
     await page.getByRole("insertion").filter({ hasText: "21:00" }).waitFor();
-    await page.getByRole("button", { name: "Use theirs again: Quiet hours" }).click();
+    await page.getByRole("button", { name: "Use the default: Quiet hours" }).click();
     await until(stated, patience).toEqual({});
     await expectNothingPersonal(page);
     expect(world.complaints).toEqual([]);

@@ -1,0 +1,56 @@
+import { capitalise } from "./statuses.ts";
+
+/** What has happened, by the last part of an action of the audit trail. */
+const happened: Readonly<Record<string, string>> = {
+  activate: "version activated",
+  add: "added",
+  add_version: "version added",
+  archive: "archived",
+  begin: "started",
+  bulk_upsert: "saved in bulk",
+  cancel: "stopped",
+  correct: "corrected",
+  create: "created",
+  delete: "deleted",
+  duplicate: "duplicated",
+  edit: "edited",
+  end: "ended",
+  erase: "erased",
+  export: "exported",
+  import: "imported",
+  issue_token: "token created",
+  open: "opened",
+  order: "order changed",
+  pause: "paused",
+  read: "viewed",
+  recall: "recalled",
+  register: "registered",
+  remove: "removed",
+  replace: "saved",
+  reprioritise: "priority changed",
+  reset: "reset",
+  restore: "restored",
+  resume: "resumed",
+  retry: "retried",
+  reveal: "addresses revealed",
+  revoke: "revoked",
+  revoke_links: "links revoked",
+  rotate: "rotated",
+  schedule: "scheduled",
+  send: "sent now",
+  set: "set",
+  set_throttle: "throttle changed",
+  start: "started",
+  stop: "stopped",
+  update: "changed",
+  upload: "uploaded",
+};
+
+/** Describes an action of the audit trail: `api_key.create` is "API key created". */
+export function describeAction(action: string): string {
+  const [kind = "", ...rest] = action.split(".");
+  const noun = kind === "api_key" ? "API key" : capitalise(kind.replaceAll(/[-_]/g, " "));
+  const verb = rest.join(".");
+  if (verb === "") return noun;
+  return `${noun} ${happened[verb] ?? verb.replaceAll(/[._]/g, " ")}`;
+}
