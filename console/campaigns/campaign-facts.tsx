@@ -46,7 +46,7 @@ export function CampaignFacts({ campaign }: { campaign: Campaign }) {
           ["Created by", <ActorName key="by" id={campaign.createdBy} />],
           ["Created", <Instant key="created" at={campaign.createdAt} />],
           ["Starts", startAt && <Instant key="start" at={startAt} />],
-          ["Audience frozen", frozenAt && <Instant key="frozen" at={frozenAt} />],
+          ["Frozen", frozenAt && <Instant key="frozen" at={frozenAt} />],
           ["Finished", finishedAt && <Instant key="end" at={finishedAt} />],
         ]}
       />

@@ -9,7 +9,8 @@ export function Concerns({ concerns }: { concerns: readonly Concern[] }) {
   if (concerns.length === 0)
     return (
       <Empty icon="check" title="Nothing needs attention">
-        No provider is out of use, no campaign is paused, and nothing waits for a fault to pass.
+        Every provider is in use, no campaign has been paused for an hour, and no message waits
+        because of a fault.
       </Empty>
     );
   return (

@@ -18,7 +18,7 @@ const options = new Command("screenshots")
   .opts<{ folder: string; all?: true }>();
 
 const themes = ["light", "dark"] as const;
-const desktop = { width: 1440, height: 900 };
+const desktop = { width: 1280, height: 800 };
 const phone = { width: 390, height: 844 };
 /** How long a screen may take to show its data. */
 const settleMs = 15_000;

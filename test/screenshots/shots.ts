@@ -94,7 +94,6 @@ export const shots: readonly Shot[] = [
   {
     name: "campaign-edit",
     path: ({ draft }) => `/campaigns/${draft}/edit`,
-    isInDocs: true,
     needsData: true,
   },
   {
@@ -127,7 +126,7 @@ export const shots: readonly Shot[] = [
     needsData: true,
   },
 
-  { name: "deliveries", path: () => "/deliveries", isInDocs: true },
+  { name: "deliveries", path: () => "/deliveries" },
   {
     name: "deliveries-selected",
     path: () => "/deliveries?status=pending",
@@ -213,13 +212,13 @@ export const shots: readonly Shot[] = [
   { name: "layout", path: () => "/layouts/shop", needsData: true },
 
   { name: "routing", path: () => "/routing" },
-  { name: "routing-rule", path: () => "/routing/pro-by-push", isInDocs: true, needsData: true },
+  { name: "routing-rule", path: () => "/routing/pro-by-push", needsData: true },
   {
     name: "routing-preview",
     path: () => "/routing/pro-by-push",
     act: async (page) => {
       await press("Preview")(page);
-      await page.getByText("would have gone another way").scrollIntoViewIfNeeded();
+      await page.getByText("would have gone another way").last().scrollIntoViewIfNeeded();
     },
     needsData: true,
   },
@@ -227,7 +226,7 @@ export const shots: readonly Shot[] = [
   { name: "routing-versions", path: () => "/routing/pro-by-push?tab=versions", needsData: true },
   { name: "routing-new", path: () => "/routing/new" },
 
-  { name: "providers", path: () => "/providers", isInDocs: true },
+  { name: "providers", path: () => "/providers" },
   { name: "providers-stop", path: () => "/providers", act: openDialog("Stop all email now") },
   { name: "provider", path: () => "/providers/mailbox", needsData: true },
 
