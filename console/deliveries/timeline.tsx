@@ -146,7 +146,7 @@ function Total({
           : `The list has ${formatNoun(data.count, "delivery", "deliveries")}`
         : error
           ? "Could not be counted"
-          : approximately !== undefined && !isBounded
+          : approximately !== undefined && approximately > 0 && !isBounded
             ? `The list has about ${formatNoun(approximately, "delivery", "deliveries")} or more`
             : ""}
       <Button kind="quiet" disabled={isFetching} onClick={() => void refetch()}>

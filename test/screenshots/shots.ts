@@ -190,7 +190,7 @@ export const shots: readonly Shot[] = [
   },
 
   { name: "templates", path: () => "/templates" },
-  { name: "template", path: () => "/templates/weekly", isInDocs: true, needsData: true },
+  { name: "template", path: () => "/templates/weekly", needsData: true },
   {
     name: "template-push",
     path: () => "/templates/order-shipped?channel=push",
