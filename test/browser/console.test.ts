@@ -11,7 +11,9 @@ const world = useConsole(async (api) => {
   await populate(api);
   const { body } = await api.send("GET", "/v1/campaigns?status=running");
   running = body.items[0].id;
-  await api.prisma.$executeRaw`UPDATE campaigns SET name = ${hostile} WHERE status = 'paused'`;
+  // The overview names campaigns that Tidings has paused, with the reason.
+  await api.prisma
+    .$executeRaw`UPDATE campaigns SET name = ${hostile}, pause_detail = ${hostile} WHERE status = 'paused'`;
 });
 
 describe("signing in", () => {
