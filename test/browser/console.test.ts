@@ -167,11 +167,11 @@ describe("the palette", () => {
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Queue", exact: true }).waitFor();
     await page.keyboard.press("/");
-    await page.getByRole("combobox").fill(running);
+    await page.getByRole("combobox", { name: "Search or go to" }).fill(running);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "A running one" }).waitFor();
     await page.keyboard.press("/");
-    await page.getByRole("combobox").fill("A scheduled");
+    await page.getByRole("combobox", { name: "Search or go to" }).fill("A scheduled");
     await page
       .getByRole("option", { name: /A scheduled one/ })
       .first()
@@ -199,7 +199,7 @@ describe("the palette", () => {
     await page.locator("tbody tr[id]").first().focus();
     await page.keyboard.press("?");
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox").waitFor();
+    await page.getByRole("combobox", { name: "Search or go to" }).waitFor();
     expect(await page.getByRole("dialog").count()).toBe(1);
   });
 });
