@@ -336,7 +336,7 @@ describe("what waits", () => {
         { provider: "first", state: "open" },
         { provider: "second", state: "closed" },
       ],
-      reasons: [expect.stringContaining("/v1/providers/{name}/reset")],
+      reasons: [expect.stringMatching(/^The breaker of first is open\. .* after a reset\.$/)],
     });
     await waiting(api, { reason: "provider_unavailable", dueInSeconds: 60 });
     expect((await measured()).word).toBe("poor");
