@@ -19,8 +19,9 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const page = (name: string) => readPage(`docs/providers/${name}.md`);
+/** The lists of providers that a page shows. Other JSON in it is a request. */
 const examples = (text: string) =>
-  [...text.matchAll(/^```json\n(.*?)^```$/gms)].map(([, example]) => example!);
+  [...text.matchAll(/^```json\n(\[.*?)^```$/gms)].map(([, example]) => example!);
 
 /** Reads a list as a worker does, with the password file of this test in place of those of the page. */
 const readList = (example: string) =>

@@ -19,9 +19,12 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     breakers: ["configuration"],
     gates: ["key"],
     routes: ["document", "origin"],
+    // Addresses of pages name recipients by their ids.
+    saved_views: ["name", "path"],
   },
   "ids, names and addresses of callers and of what they changed, and codes": {
     addresses: ["disabled_reason", "kind", "service"],
+    alerts: ["acknowledged_by", "kind", "subject"],
     archived_deliveries: ["leg"],
     api_keys: ["created_by", "prefix", "scopes"],
     attachments: ["created_by", "hash"],
@@ -35,6 +38,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     notification_copies: ["kind", "status"],
     notification_type_versions: ["created_by"],
     layout_versions: ["created_by"],
+    template_versions: ["created_by"],
     policy_versions: ["created_by"],
     routing_rule_versions: ["created_by"],
     preference_versions: ["created_by"],
@@ -46,9 +50,12 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     delivery_count_changes: ["leg", "provider", "reason"],
     breakers: ["provider"],
     data_keys: ["wrapped_by"],
+    gates: ["shut_by"],
     operators: ["issuer", "name", "subject"],
+    saved_views: ["owner"],
   },
   "what servers answered, without addresses": {
+    alerts: ["detail"],
     breakers: ["reason"],
     campaigns: ["pause_detail"],
     events: ["detail"],
