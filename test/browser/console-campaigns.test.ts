@@ -77,6 +77,8 @@ describe("a campaign", () => {
     await page.keyboard.press("z");
     await page.getByText("The campaign “Spring sale” continues.").waitFor();
     expect((await read(id)).status).toBe("running");
+    // Until the page shows that the campaign runs, `p` would resume it.
+    await until(() => page.getByRole("button", { name: "Pause" }).isEnabled(), patience).toBe(true);
     await page.keyboard.press("p");
     await page.getByRole("button", { name: "Resume" }).waitFor();
     await page.getByRole("button", { name: "Resume" }).click();
