@@ -461,7 +461,7 @@ const places: readonly {
       await page.getByRole("button", { name: "Add a button" }).click();
       await page.getByRole("button", { name: "Choose…" }).click();
     },
-    ready: (page) => page.getByLabel("Find a recipient").waitFor(),
+    ready: (page) => page.getByRole("textbox", { name: "Find a recipient" }).waitFor(),
   },
   {
     name: "two versions compared",

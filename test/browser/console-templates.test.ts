@@ -81,7 +81,7 @@ it("a template is edited, saved, compared, activated, and tested: the mail is wh
   await until(active, patience).toBe(1);
 
   await page.getByRole("button", { name: "Choose…" }).click();
-  await dialog.getByLabel("Find a recipient").fill("u1@");
+  await dialog.getByRole("textbox", { name: "Find a recipient" }).fill("u1@");
   await page.keyboard.press("Enter");
   await dialog.getByRole("button", { name: "u1" }).click();
   await rendered(page).getByText("Hello N1").waitFor();
