@@ -27,6 +27,12 @@ export async function inTransaction<Result>(
 ): Promise<Result> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  // A connection may break between two statements, for example while PostgreSQL restarts. Without a listener that would end the process;
+  // the next statement fails instead.
+  const onError = (error: Error) => {
+    broken = error;
+  };
+  client.on("error", onError);
   try {
     await client.query("BEGIN");
     const result = await work(client);
@@ -36,6 +42,7 @@ export async function inTransaction<Result>(
     await client.query("ROLLBACK").catch((rollbackError: Error) => (broken = rollbackError));
     throw error;
   } finally {
+    client.off("error", onError);
     client.release(broken);
   }
 }
