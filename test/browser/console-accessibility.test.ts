@@ -513,6 +513,7 @@ describe.each([1280, 390])("at %i pixels", (width) => {
         viewport: { width, height: 844 },
         reducedMotion: "reduce",
       });
+      await page.locator("#rail").waitFor({ state: "attached" });
       await act?.(page);
       await ready(page);
       for (const colorScheme of ["light", "dark"] as const) {
