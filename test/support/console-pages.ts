@@ -122,7 +122,7 @@ export function useConsole(
     // What the pages of a test showed when it failed says more than the condition that did not come.
     if (task.result?.state === "fail")
       for (const page of open.filter((each) => !each.isClosed()))
-        console.error(`${page.url()}\n${await page.locator("body").innerText()}`);
+        process.stderr.write(`${page.url()}\n${await page.locator("body").innerText()}\n`);
     await Promise.all(open.map((page) => page.context().close()));
   });
   afterAll(async () => {
