@@ -7,7 +7,7 @@ import { bootstrapName } from "../http/sessions.ts";
 import type { Services } from "../services.ts";
 
 const maxActors = 100;
-const kinds = ["key", "operator", "bootstrap", "recipient"] as const;
+const kinds = ["key", "operator", "bootstrap", "recipient", "tidings"] as const;
 
 const actor = z
   .object({
@@ -33,7 +33,7 @@ const list = defineRoute({
         .refine((ids) => ids.length <= maxActors, `must be at most ${maxActors} ids`)
         .openapi({
           type: "string",
-          description: `Up to ${maxActors} ids, separated by commas: of API keys and operators, \`bootstrap\` or \`recipient\``,
+          description: `Up to ${maxActors} ids, separated by commas: of API keys and operators, \`bootstrap\`, \`recipient\` or \`tidings\``,
           example: `bootstrap,${exampleIdOf("apiKey")}`,
         }),
     }),
@@ -55,6 +55,7 @@ export function actorRoutes({ prisma }: Services) {
     const items = [
       ...(ids.includes("bootstrap") ? [actorJson("bootstrap", "bootstrap", bootstrapName)] : []),
       ...(ids.includes("recipient") ? [actorJson("recipient", "recipient", "The recipient")] : []),
+      ...(ids.includes("tidings") ? [actorJson("tidings", "tidings", "Tidings itself")] : []),
       ...keys.map(({ id, name }) => actorJson(publicId("apiKey", id), "key", name)),
       ...operators.map(({ id, name }) => actorJson(publicId("operator", id), "operator", name)),
     ];

@@ -57,7 +57,8 @@ const listed = z
       example: false,
     }),
     createdBy: z.string().openapi({
-      description: "Who sent it: `bootstrap`, or the id of an API key",
+      description:
+        "Who sent it: `bootstrap`, the id of an API key or an operator, or `tidings` for an alert",
       example: "bootstrap",
     }),
     requestId: z.string().nullable().openapi({
@@ -127,7 +128,8 @@ const list = defineRoute({
       type: typeKey.optional().openapi({ description: "The key of the notification type" }),
       recipient: recipientParameter.optional(),
       createdBy: text(100).optional().openapi({
-        description: "Who sent it: `bootstrap`, or the id of an API key",
+        description:
+          "Who sent it: `bootstrap`, the id of an API key or an operator, or `tidings` for an alert",
         example: "bootstrap",
       }),
       test: z

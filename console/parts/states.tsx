@@ -91,7 +91,7 @@ export function Failed({
   if (status === 404)
     return (
       <State icon="search" title="It does not exist">
-        {(error as ApiProblem).message} It may have been removed when its retention ended.
+        {(error as ApiProblem).message} It may have been removed.
       </State>
     );
   return (

@@ -9,7 +9,11 @@ export function Value({ value }: { value: unknown }) {
   if (value === null || value === undefined) return <span className="muted">none</span>;
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return formatCount(value);
-  if (typeof value === "string") return instantPattern.test(value) ? <Instant at={value} /> : value;
+  if (typeof value === "string") {
+    if (instantPattern.test(value)) return <Instant at={value} />;
+    // Names of reasons and the like; anything else may be the text of a person.
+    return /^[a-z]+(?:_[a-z]+)+$/.test(value) ? toWords(value).toLowerCase() : value;
+  }
   if (Array.isArray(value)) {
     if (value.length === 0) return <span className="muted">none</span>;
     return (

@@ -37,5 +37,6 @@ export const toWords = (name: string) =>
     name
       .replaceAll(/[_.]/g, " ")
       .replaceAll(/([a-z])([A-Z])/g, "$1 $2")
-      .toLowerCase(),
+      .toLowerCase()
+      .replaceAll(/\bnon /g, "non-"),
   );

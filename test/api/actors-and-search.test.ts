@@ -28,7 +28,15 @@ describe("actors", () => {
       },
     });
     const { secret } = await makeKey(api, { role: "viewer" });
-    const ids = [ada.id, publicId("operator", operator), "bootstrap", "recipient", "key_x", ada.id];
+    const ids = [
+      ada.id,
+      publicId("operator", operator),
+      "bootstrap",
+      "recipient",
+      "tidings",
+      "key_x",
+      ada.id,
+    ];
     const { status, body } = await api.send(
       "GET",
       `/v1/actors?ids=${ids.join(",")}`,
@@ -39,6 +47,7 @@ describe("actors", () => {
     expect(body.items).toEqual([
       { id: "bootstrap", kind: "bootstrap", name: "First API key" },
       { id: "recipient", kind: "recipient", name: "The recipient" },
+      { id: "tidings", kind: "tidings", name: "Tidings itself" },
       { id: ada.id, kind: "key", name: "Ada at work" },
       { id: publicId("operator", operator), kind: "operator", name: "grace" },
     ]);
