@@ -62,9 +62,13 @@ const units = [
 ] as const;
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "long" });
 
+/** The present time of a page is up to this old, so that what has just happened would seem to come. */
+const nowSeconds = 10;
+
 /** Formats how far an instant is from now, in its largest unit. */
 export function formatRelative(iso: string, now: Date): string {
   const seconds = (Date.parse(iso) - now.getTime()) / 1_000;
+  if (Math.abs(seconds) <= nowSeconds) return "now";
   const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) ?? units[3];
   return relative.format(Math.trunc(seconds / size), unit);
 }

@@ -25,6 +25,7 @@ describe("an instant", () => {
   it("is related to now in its largest unit", () => {
     expect(formatRelative("2027-03-28T11:58:30Z", now)).toBe("1 minute ago");
     expect(formatRelative("2027-03-30T13:00:00Z", now)).toBe("in 2 days");
+    expect(formatRelative("2027-03-28T12:00:08Z", now)).toBe("now");
   });
 });
 
