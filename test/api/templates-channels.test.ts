@@ -123,6 +123,8 @@ describe("a preview by channel and locale", () => {
         subject: "S 1",
         html: "<p>1</p>",
         text: "1",
+        headers: { fromName: null, fromAddress: null, replyTo: null },
+        bytes: { html: 8, text: 1 },
         locale: null,
         derivedFrom: null,
         warnings: [],
@@ -152,7 +154,7 @@ describe("a preview by channel and locale", () => {
     ).toEqual([
       {
         in: "body",
-        field: "/data",
+        field: "/content/push/body",
         message: expect.stringMatching(/^does not fit the template: body: divided by 0/),
         line: 3,
         column: 1,
@@ -162,7 +164,7 @@ describe("a preview by channel and locale", () => {
     expect((await preview("", { content: address, channel: "in_app" })).body.errors).toEqual([
       {
         in: "body",
-        field: "/data",
+        field: "/content/in_app/url",
         message: "does not fit the template: url: does not render to an http or https address",
       },
     ]);
