@@ -74,8 +74,9 @@ describe("the environment", () => {
     const accepted = Object.keys(variables).filter(
       (name) => !faults.some((fault) => fault.startsWith(`${name} `)),
     );
-    // Any text is a host, a folder, a name, or the id or secret of a client.
+    // Any text is a host, a folder, a name, an external id, or the id or secret of a client.
     expect(accepted.toSorted()).toEqual([
+      "ALERT_RECIPIENTS",
       "API_HOST",
       "CONSOLE_ENVIRONMENT",
       "OIDC_CLIENT_ID",

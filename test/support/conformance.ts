@@ -24,7 +24,7 @@ export function createConformance(document: Document) {
     const type = headers.get("content-type")?.split(";")[0] ?? "";
     const media = answer.content[type];
     if (!media) return [...missing, fault(`the document has no ${type}`)];
-    if (!media.schema || !type.endsWith("json")) return missing;
+    if (!media.schema || !/[/+]json$/.test(type)) return missing;
     const validate = compile(media.schema);
     return validate(JSON.parse(text))
       ? missing
