@@ -40,7 +40,7 @@ export async function runSchemathesis({
         `--header=Authorization: Bearer ${apiKey}`,
         `--checks=${checks.join(",")}`,
         `--seed=${seed}`,
-        "--max-examples=10",
+        "--max-examples=5",
         "--generation-database=none",
         "--continue-on-failure",
         "--no-color",
@@ -63,17 +63,33 @@ export async function runSchemathesis({
  * them alike: such operations get random bodies instead, and more of them.
  */
 function configuration(document: Document): string {
+  const schemas = (document.components?.schemas ?? {}) as Record<string, unknown>;
+  const isNested = (name: string) =>
+    /^(?:Audience|RecipientFilter|Routing\w*)$/.test(name) ||
+    namesIn(schemas, schemas[name]).has(name);
   const nested = operationsOf(document)
-    .filter(({ body }) =>
-      /schemas\/(Audience|RecipientFilter|Routing\w*)"/.test(JSON.stringify(body ?? null)),
-    )
+    .filter(({ body }) => [...namesIn(schemas, body)].some(isNested))
     .map(({ operationId }) => operationId);
   return [
     "[[operations]]",
     `include-operation-id = ${JSON.stringify(nested)}`,
     "phases.coverage.enabled = false",
-    "generation.max-examples = 50",
+    "generation.max-examples = 20",
   ].join("\n");
+}
+
+/** The names of the schemas that a value refers to, however deep. */
+function namesIn(
+  schemas: Record<string, unknown>,
+  value: unknown,
+  found = new Set<string>(),
+): Set<string> {
+  for (const [, name] of JSON.stringify(value ?? null).matchAll(/#\/components\/schemas\/(\w+)/g)) {
+    if (found.has(name!)) continue;
+    found.add(name!);
+    namesIn(schemas, schemas[name!], found);
+  }
+  return found;
 }
 
 /** Removes NDJSON bodies, which Schemathesis cannot write: fast-check tests them. */
