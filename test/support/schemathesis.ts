@@ -40,7 +40,7 @@ export async function runSchemathesis({
         `--header=Authorization: Bearer ${apiKey}`,
         `--checks=${checks.join(",")}`,
         `--seed=${seed}`,
-        "--max-examples=5",
+        "--max-examples=10",
         "--generation-database=none",
         "--continue-on-failure",
         "--no-color",
@@ -74,7 +74,7 @@ function configuration(document: Document): string {
     "[[operations]]",
     `include-operation-id = ${JSON.stringify(nested)}`,
     "phases.coverage.enabled = false",
-    "generation.max-examples = 20",
+    "generation.max-examples = 50",
   ].join("\n");
 }
 
