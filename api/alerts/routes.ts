@@ -114,8 +114,8 @@ export function alertRoutes(services: Services) {
       );
       const { unstored } = alerts;
       const isFirst = query.cursor === undefined && query.sort === "-createdAt";
-      if (unstored && isFirst) page.items.unshift(unstoredJson(unstored));
-      return c.json(page, 200);
+      const items = unstored && isFirst ? [unstoredJson(unstored), ...page.items] : page.items;
+      return c.json({ ...page, items }, 200);
     })
     .openapi(acknowledge, async (c) => {
       const id = readPathId("alert", c.req.valid("param").id);
@@ -165,7 +165,7 @@ function alertJson({ id, subject, detail, acknowledgedBy, notificationId, ...row
 }
 
 const unstoredJson = ({ cause, since }: UnstoredAlert) => ({
-  id: null as unknown as string,
+  id: null,
   ...cause,
   ...describeAlert(cause),
   openedAt: since.toISOString(),
