@@ -1,6 +1,6 @@
 import type { Health } from "./health.ts";
 
-/** What operators are told of without asking. */
+/** The kinds of alerts to operators. */
 export const alertKinds = [
   "campaign_paused",
   "campaign_stuck",

@@ -17,7 +17,7 @@ export interface AlertRow {
 const columns = `id, kind, subject, detail, opened_at AS "openedAt", closed_at AS "closedAt", acknowledged_at AS "acknowledgedAt",
   acknowledged_by AS "acknowledgedBy", notification_id AS "notificationId"`;
 
-/** A cause that comes back within this time goes on with the alert that it had, so that a cause that comes and goes is told once. */
+/** A cause that returns within this time continues the alert that it had, so that operators are notified once of a cause that comes and goes. */
 const sameForMinutes = 15;
 const keptDays = 90;
 

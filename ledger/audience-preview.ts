@@ -70,14 +70,14 @@ async function countExactly(
          WHEN ${excluded ?? "false"} THEN 'excluded'
          WHEN ${any(channels.map((channel) => hasUsableAddress(channel)))} THEN 'reachable'
          WHEN ${any(channels.map((channel) => hasAnyAddress(channel)))} THEN 'suppressed'
-         ELSE 'noAddress' END AS fate
+         ELSE 'noAddress' END AS outcome
        FROM recipients r WHERE ${included.length === 0 ? "true" : included.join(" AND ")}
      )
      SELECT (
-         SELECT jsonb_object_agg(f.fate, (SELECT count(*) FROM members m WHERE m.fate = f.fate))
-         FROM unnest('{erased,excluded,suppressed,noAddress,reachable}'::text[]) AS f(fate)
+         SELECT jsonb_object_agg(f.outcome, (SELECT count(*) FROM members m WHERE m.outcome = f.outcome))
+         FROM unnest('{erased,excluded,suppressed,noAddress,reachable}'::text[]) AS f(outcome)
        ) AS counts,
-       ARRAY(SELECT id FROM members WHERE fate NOT IN ('erased', 'excluded') ORDER BY random() LIMIT $1::int) AS ids`,
+       ARRAY(SELECT id FROM members WHERE outcome NOT IN ('erased', 'excluded') ORDER BY random() LIMIT $1::int) AS ids`,
     [sample, ...values],
   );
   const { counts, ids } = rows[0]!;

@@ -230,7 +230,7 @@ async function reopen(execute: Execute, key: string, stopToo: boolean): Promise<
 /** Ends a pause that a provider asked for. The limits of the gate stay, and so does the stop of an operator. */
 export const endPause = (execute: Execute, key: string) => reopen(execute, key, false);
 
-/** Opens a gate, whoever has shut it. Its limits stay. */
+/** Opens a gate, no matter who has shut it. Its limits stay. */
 export const openGate = (execute: Execute, key: string) => reopen(execute, key, true);
 
 /** Removes the limits of a gate, and ends a pause that a provider asked for. The stop of an operator stays. */

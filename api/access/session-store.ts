@@ -84,7 +84,7 @@ function requireConsoleUser(c: Context<ApiEnv>, { id, role }: Caller): void {
 /** Who signs in: the owner of a key, whoever has a code, or a person whom the OpenID provider has identified. */
 type SignIn = { caller: Caller } | { code: string } | { operator: Identified };
 
-/** When whoever signs in proved who they are: with a key or a code now, and to the OpenID provider when that says. */
+/** When the person who signs in proved who they are: now with a key or a code, and with an OpenID provider at the time that it states. */
 const proofOf = (by: SignIn, now: Date): Date | null =>
   "operator" in by ? by.operator.provenAt : now;
 

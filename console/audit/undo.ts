@@ -56,7 +56,7 @@ export async function undoChange({
       method: "PATCH",
       headers: {
         "content-type": "application/json",
-        // Whoever changes it in this moment is not overwritten.
+        // A change that somebody else makes in this moment is not overwritten.
         "if-match": response.headers.get("etag") ?? "",
       },
       body: JSON.stringify(patch(old, made)),

@@ -5,7 +5,7 @@ import type { ListedCampaign, Progress } from "./queries.ts";
 export const openCounts = ({ pending, sending }: Record<DeliveryStatus, number>) =>
   pending + sending;
 
-/** The counts of a campaign in a list, by status. There, open deliveries are not told apart: they count as pending. */
+/** The counts of a campaign in a list, by status. There, all open deliveries count as pending. */
 export const statusCounts = ({
   open,
   ...ended

@@ -73,7 +73,7 @@ export function LinkDialog({ recipient, onClose }: { recipient: string; onClose:
         ) : (
           <>
             <p>
-              Whoever has the token can read and change the preferences of the recipient, and see
+              Everybody who has the token can read and change the preferences of the recipient, and see
               what waits for them, without signing in.
             </p>
             <Fields>

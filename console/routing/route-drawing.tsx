@@ -9,7 +9,7 @@ export function RouteDrawing({ stages }: { stages: readonly Stage[] }) {
   return (
     <ol className={styles.route}>
       {stages.map((stage, index) => (
-        // Stages have no identity of their own, and are drawn anew when they change.
+        // Stages have no identity of their own, and are drawn again when they change.
         // oxlint-disable-next-line react/no-array-index-key
         <li key={index}>
           <span className={styles.stage}>

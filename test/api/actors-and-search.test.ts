@@ -123,7 +123,7 @@ describe("the search", () => {
 describe("saved views", () => {
   const view = { name: "Failed", path: "/deliveries?status=failed" };
 
-  it("belong to whoever saved them, and everybody sees those that are shared", async () => {
+  it("belong to the person who saved them, and everybody sees those that are shared", async () => {
     const [ada, bob, vera] = [
       await makeKey(api, { role: "admin" }),
       await makeKey(api, { role: "sender" }),

@@ -237,7 +237,7 @@ describe("saved views", () => {
 });
 
 describe("a link", () => {
-  it("shows the same to whoever opens it: rows, drawer and zone", async () => {
+  it("shows the same to everybody who opens it: rows, drawer and zone", async () => {
     const first = await world.open("deliveries?status=failed");
     await first.locator("tbody tr[id]").first().waitFor();
     await first.getByRole("banner").getByRole("radio", { name: "UTC" }).check();

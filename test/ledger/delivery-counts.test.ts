@@ -174,7 +174,7 @@ describe("the numbers of deliveries", () => {
     await pool.query("TRUNCATE open_deliveries, delivery_counts, delivery_count_changes CASCADE");
   });
 
-  it("equal the ledger at any instant, whatever happens at once and whoever dies", async () => {
+  it("equal the ledger at any instant, with concurrent changes and killed connections", async () => {
     const { pool, seed } = database;
     const work: Record<string, () => Promise<unknown>> = {
       accept: async () => seed.notification({ recipientIds: await ids0(), queue }),
