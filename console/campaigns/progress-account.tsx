@@ -1,11 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import { StackedBar, listCounts } from "../parts/stacked-bar.tsx";
-import { StatusChip } from "../parts/status-chip.tsx";
-import table from "../parts/table.module.css";
+import { StatusTable } from "../parts/status-table.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { formatCount, formatNoun, formatShare } from "../words/numbers.ts";
 import { formatDuration } from "../words/instants.ts";
-import { statusMeanings } from "../words/statuses.ts";
 import { openCounts, secondsLeft } from "./account.ts";
 import type { Progress } from "./queries.ts";
 import styles from "./progress-account.module.css";
@@ -34,32 +32,7 @@ export function ProgressAccount({ id, progress }: { id: string; progress: Progre
           {left !== null && `, about ${formatDuration(left)} left`}
         </span>
       </p>
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th>Status</th>
-            <th className={table.wide}>Meaning</th>
-            <th className={table.number}>Deliveries</th>
-            <th className={table.number}>Share</th>
-          </tr>
-        </thead>
-        <tbody>
-          {parts.map(([each, count]) => (
-            <tr key={each}>
-              <td>
-                <StatusChip status={each} />
-              </td>
-              <td className={`muted ${table.wide}`}>{statusMeanings[each]}</td>
-              <td className={table.number}>
-                <Link to="/deliveries" search={{ source: id, status: [each] }}>
-                  {formatCount(count)}
-                </Link>
-              </td>
-              <td className={table.number}>{formatShare(count / total)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <StatusTable counts={counts} source={id} />
       <p className={styles.sum} data-adds-up={total === audience}>
         <Icon name={total === audience ? "check" : "warning"} />
         {total === audience

@@ -1,11 +1,8 @@
-import { Link } from "@tanstack/react-router";
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import { Icon } from "../parts/icon.tsx";
 import { listCounts, StackedBar } from "../parts/stacked-bar.tsx";
-import { StatusChip } from "../parts/status-chip.tsx";
-import table from "../parts/table.module.css";
-import { formatCount, formatNoun, formatShare } from "../words/numbers.ts";
-import { statusMeanings } from "../words/statuses.ts";
+import { StatusTable } from "../parts/status-table.tsx";
+import { formatCount, formatNoun } from "../words/numbers.ts";
 import type { Notification } from "./queries.ts";
 import styles from "./account.module.css";
 
@@ -36,32 +33,7 @@ function Stage({ id, counts, name }: { id: string; counts: Counts; name: string 
     <section className={styles.stage} aria-label={name ?? "Deliveries by status"}>
       {name !== null && <h3>{name}</h3>}
       <StackedBar counts={counts} label={name ?? "Deliveries"} />
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th>Status</th>
-            <th className={table.wide}>Meaning</th>
-            <th className={table.number}>Deliveries</th>
-            <th className={table.number}>Share</th>
-          </tr>
-        </thead>
-        <tbody>
-          {parts.map(([status, count]) => (
-            <tr key={status}>
-              <td>
-                <StatusChip status={status} />
-              </td>
-              <td className={`muted ${table.wide}`}>{statusMeanings[status]}</td>
-              <td className={table.number}>
-                <Link to="/deliveries" search={{ source: id, status: [status] }}>
-                  {formatCount(count)}
-                </Link>
-              </td>
-              <td className={table.number}>{formatShare(count / total)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <StatusTable counts={counts} source={id} />
       <p className={styles.sum}>
         <Icon name="check" size={14} />
         {parts.length === 0

@@ -73,8 +73,8 @@ export function LinkDialog({ recipient, onClose }: { recipient: string; onClose:
         ) : (
           <>
             <p>
-              Everybody who has the token can read and change the preferences of the recipient, and see
-              what waits for them, without signing in.
+              Everybody who has the token can read and change the preferences of the recipient, and
+              see what waits for them, without signing in.
             </p>
             <Fields>
               <Field label="Valid for">
