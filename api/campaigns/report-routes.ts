@@ -7,6 +7,7 @@ import { deliveryAnswer, deliveryJson, exampleCounts, statusCounts } from "../de
 import { reachedLevels } from "../../domain/policy/route.ts";
 import { stageCounts } from "../notifications/stage-counts.ts";
 import { readDeliveries } from "../deliveries/filters.ts";
+import { maskFor } from "../http/masking.ts";
 import { readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
@@ -182,6 +183,6 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
         (part) => readDeliveries(pool, { campaign: id, status: query.status }, part),
         deliveryJson,
       );
-      return c.json(deliveries, 200);
+      return c.json(maskFor(c, deliveries), 200);
     });
 }

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { campaignEdit, campaignStatuses } from "../../domain/campaign.ts";
 import { campaignGate } from "../../domain/delivery/gates.ts";
 import { audience } from "../../domain/audience.ts";
@@ -19,9 +20,11 @@ import {
   type CampaignRow,
   readCampaign,
 } from "./store.ts";
+import type { ApiEnv } from "../http/context.ts";
 import { setEtag } from "../http/etag.ts";
 import { withIdempotentTransaction, idempotencyHeaders } from "../http/idempotency.ts";
 import { createCampaign, newCampaignBody } from "./create.ts";
+import { maskFor } from "../http/masking.ts";
 import { matchText, filterByCreation, filterBy, readLongPage } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { readPathId, idParams } from "../http/path-ids.ts";
@@ -171,7 +174,7 @@ export function campaignRoutes(services: Services) {
           return rows;
         },
         (row: CampaignRow) => ({
-          ...campaignJson(row, gates.get(gateOf(row)) ?? null),
+          ...maskPauseDetail(c, campaignJson(row, gates.get(gateOf(row)) ?? null)),
           counts: counts.get(row.id) ?? null,
         }),
       );
@@ -183,6 +186,12 @@ export function campaignRoutes(services: Services) {
         readPathId("campaign", c.req.valid("param").id),
       );
       setEtag(c, row.version);
-      return c.json(json, 200);
+      return c.json(maskPauseDetail(c, json), 200);
     });
 }
+
+/** The answer of a provider, which may name a recipient. The other fields are the campaign's own, and are written back when it is edited. */
+const maskPauseDetail = <Answer extends { pauseDetail: string | null }>(
+  c: Context<ApiEnv>,
+  answer: Answer,
+): Answer => ({ ...answer, pauseDetail: maskFor(c, answer.pauseDetail) });

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { createRunningEntry } from "../http/audit.ts";
+import { maskFor } from "../http/masking.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -94,7 +95,7 @@ export function deliveryExportRoutes({ pool, clock, logger }: Services) {
               lines += rows.length;
               after = rows.at(-1)!.id;
               controller.enqueue(
-                encoder.encode(rows.map((row) => lineOf(deliveryJson(row))).join("")),
+                encoder.encode(rows.map((row) => lineOf(maskFor(c, deliveryJson(row)))).join("")),
               );
             }
             if (rows.length < pageRows) {

@@ -4,6 +4,7 @@ import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
 import { deliveryAnswer, deliveryJson } from "./store.ts";
 import { readDeliveries } from "./filters.ts";
+import { maskFor } from "../http/masking.ts";
 import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
@@ -103,7 +104,7 @@ export function groupRoutes({ prisma, pool }: Services) {
         closesAt: row.closesAt.toISOString(),
         createdAt: row.createdAt.toISOString(),
         closedAt: row.closedAt?.toISOString() ?? null,
-        members: members.map(deliveryJson),
+        members: maskFor(c, members.map(deliveryJson)),
       },
       200,
     );

@@ -7,6 +7,7 @@ import { withTemplate } from "../templates/store.ts";
 import { outagesAnswer, readOutages } from "./outages.ts";
 import { deliveryAnswer, deliveryJson, routeAnswer, templateVersionAnswer } from "./store.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
+import { maskFor } from "../http/masking.ts";
 import { readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, pageOf, pageQuery } from "../http/pages.ts";
 import { throwNotFound, readPathId, idParams } from "../http/path-ids.ts";
@@ -80,7 +81,7 @@ export function deliveryRoutes({ prisma, pool, routes }: Services) {
         async (part) => (filters ? readDeliveries(pool, filters, part) : []),
         deliveryJson,
       );
-      return c.json(page, 200);
+      return c.json(maskFor(c, page), 200);
     })
     .openapi(get, async (c) => {
       const row = await findDelivery(prisma, readPathId("delivery", c.req.valid("param").id));
@@ -99,13 +100,13 @@ export function deliveryRoutes({ prisma, pool, routes }: Services) {
         }),
       );
       return c.json(
-        {
+        maskFor(c, {
           ...deliveryJson({ ...row, type: type?.key ?? null }),
           templateVersion: await readTemplateVersion(prisma, row),
           route: await readRoute(routes, row.routeId),
           outages: await readOutages(pool, row.id),
           attempts,
-        },
+        }),
         200,
       );
     });

@@ -5,6 +5,7 @@ import { eventColumns, eventJoins } from "../../ledger/event-columns.ts";
 import { firstUuidAt } from "../../domain/ids.ts";
 import { createWhereBuilder } from "../http/where.ts";
 import { findNamed, idOf, recipientParameter } from "../deliveries/filters.ts";
+import { maskFor } from "../http/masking.ts";
 import { type Part, readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
@@ -96,7 +97,7 @@ export function eventRoutes({ pool }: Services) {
       async (part) => (filters ? readEvents(pool, filters, part) : []),
       eventJson,
     );
-    return c.json(events, 200);
+    return c.json(maskFor(c, events), 200);
   });
 }
 

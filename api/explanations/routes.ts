@@ -7,6 +7,7 @@ import { recipientParameter } from "../deliveries/filters.ts";
 import { audienceExplanation, explainAudience } from "./audience.ts";
 import { type Explanation, explanationAnswer } from "./answer.ts";
 import { explainDelivery } from "./delivery.ts";
+import { maskFor } from "../http/masking.ts";
 import { notFound } from "../http/problem.ts";
 import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
 import { createRouter, defineRoute, responses } from "../http/router.ts";
@@ -90,7 +91,7 @@ export function explanationRoutes({ pool, clock, readPolicySnapshot }: Services)
     .openapi(ofDelivery, async (c) => {
       const id = readPathId("delivery", c.req.valid("param").id);
       const explained = await explainDelivery(deps, id, clock());
-      return c.json(explained ?? throwNotFound("delivery"), 200);
+      return c.json(maskFor(c, explained ?? throwNotFound("delivery")), 200);
     })
     .openapi(ofRecipient, async (c) => {
       const { source, recipient } = c.req.valid("query");
@@ -109,7 +110,13 @@ export function explanationRoutes({ pool, clock, readPolicySnapshot }: Services)
       const [first] = stages;
       if (first)
         return c.json(
-          { owed: true, summary: first.summary, delivery: first, stages, audience: null },
+          maskFor(c, {
+            owed: true,
+            summary: first.summary,
+            delivery: first,
+            stages,
+            audience: null,
+          }),
           200,
         );
       const absence =

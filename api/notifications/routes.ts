@@ -20,6 +20,7 @@ import {
 } from "../deliveries/store.ts";
 import { findNamed, readDeliveries, recipientParameter } from "../deliveries/filters.ts";
 import { idempotencyHeaders } from "../http/idempotency.ts";
+import { maskFor } from "../http/masking.ts";
 import { Problem } from "../http/problem.ts";
 import { type Part, readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
@@ -203,26 +204,29 @@ export function notificationRoutes(services: Services) {
       const key = row.templateVersion?.template.key ?? null;
       return c.json(
         {
-          ...listedJson({ ...counted!, key, version, type: row.type?.key ?? null }),
+          ...maskFor(c, {
+            ...listedJson({ ...counted!, key, version, type: row.type?.key ?? null }),
+            data: row.data as Record<string, unknown>,
+            occursAt: row.occursAt?.toISOString() ?? null,
+            expiresAt: row.expiresAt?.toISOString() ?? null,
+            entityId: row.entityId,
+            dedupKey: row.dedupKey,
+            collapseKey: row.collapseKey,
+            batchable: row.batchable,
+            bypassRateLimit: row.bypassRateLimit,
+            actions: row.actions as z.output<typeof notificationActions>,
+            attachments: row.attachments.map(({ attachmentId }) => ({
+              id: publicId("attachment", attachmentId),
+            })),
+            copies: copiesJson(
+              row.copies,
+              deliveries.some(({ dueAt }) => dueAt !== null),
+            ),
+            stages: await readStageCounts(pool, row.id),
+            deliveries: deliveries.map(deliveryJson),
+          }),
+          // What its author wrote, as the texts of templates, stays as it is.
           content: (row.content?.content ?? null) as TemplateContent | null,
-          data: row.data as Record<string, unknown>,
-          occursAt: row.occursAt?.toISOString() ?? null,
-          expiresAt: row.expiresAt?.toISOString() ?? null,
-          entityId: row.entityId,
-          dedupKey: row.dedupKey,
-          collapseKey: row.collapseKey,
-          batchable: row.batchable,
-          bypassRateLimit: row.bypassRateLimit,
-          actions: row.actions as z.output<typeof notificationActions>,
-          attachments: row.attachments.map(({ attachmentId }) => ({
-            id: publicId("attachment", attachmentId),
-          })),
-          copies: copiesJson(
-            row.copies,
-            deliveries.some(({ dueAt }) => dueAt !== null),
-          ),
-          stages: await readStageCounts(pool, row.id),
-          deliveries: deliveries.map(deliveryJson),
         },
         200,
       );
