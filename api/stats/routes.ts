@@ -7,6 +7,7 @@ import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
 import { text } from "../../domain/text.ts";
 import { instant } from "../../domain/time/instant.ts";
+import { dayMs, hourMs } from "../../domain/time/local-time.ts";
 import { intervals } from "../../ledger/delivery-counts.ts";
 import { findNamed, idOf, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";
@@ -16,12 +17,10 @@ import type { Services } from "../services.ts";
 import { type Dimension, dimensions, type FigureRow, readFigures } from "./figures.ts";
 import { type Series, seriesOf } from "./series.ts";
 
-const hourMs = 3_600_000;
-const bucketMs = { minute: 60_000, hour: hourMs, day: 24 * hourMs } as const;
+const bucketMs = { minute: 60_000, hour: hourMs, day: dayMs } as const;
 const maxBuckets = 720;
-const presetSpanMs = 24 * hourMs;
+const presetSpanMs = dayMs;
 const maxDimensions = 2;
-const dayMs = 24 * hourMs;
 /** How long counts are kept for each minute. */
 const minutesMs = intervals[1].days * dayMs;
 
