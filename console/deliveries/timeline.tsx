@@ -21,6 +21,11 @@ const spanWords: Record<Span, string> = {
   quarter: "90 days",
 };
 
+/** The most rows of the table that stands for the drawing: buckets beyond that share a row. */
+const mostRows = 48;
+
+const sumOf = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+
 interface TimelineProps {
   search: DeliverySearch;
   onSpan: (span: Span) => void;
@@ -63,6 +68,7 @@ export function Timeline({ search, onSpan, onSelect }: TimelineProps) {
           ),
         );
   const label = `Created in the last ${spanWords[span]}`;
+  const together = Math.ceil(length / mostRows);
   return (
     <section className={styles.timeline} aria-label="Time line">
       <div className={styles.heading}>
@@ -118,10 +124,13 @@ export function Timeline({ search, onSpan, onSelect }: TimelineProps) {
           caption={`${label}, by status`}
           of="Beginning"
           columns={series.map(({ status }) => capitalise(status))}
-          rows={Array.from({ length }, (_, place) => ({
-            name: words(place),
-            values: series.map(({ counts }) => formatCount(counts[place]!)),
-          })).filter((_, place) => series.some(({ counts }) => counts[place]! > 0))}
+          rows={Array.from({ length: Math.ceil(length / together) }, (_, row) => row * together)
+            .map((place) => ({
+              name: words(place),
+              sums: series.map(({ counts }) => sumOf(counts.slice(place, place + together))),
+            }))
+            .filter(({ sums }) => sums.some((sum) => sum > 0))
+            .map(({ name, sums }) => ({ name, values: sums.map(formatCount) }))}
         />
       )}
     </section>

@@ -135,7 +135,7 @@ describe("the deliveries", () => {
     const wanted = await notify(world.api, everybody, "low");
     const other = await notify(world.api, everybody.slice(0, 20), "normal");
     const page = await world.open(`deliveries?source=${wanted}&priority=low`);
-    await until(() => rows(page).count(), patience).toBe(80);
+    await until(() => rows(page).count(), patience).toBe(60);
     await rows(page).first().getByRole("checkbox").check();
     await page.getByRole("button", { name: "All that match" }).click();
     const bar = page.getByRole("toolbar");
