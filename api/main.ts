@@ -7,6 +7,7 @@ import { apiVariables, ConfigurationError, readEnvironment } from "../config/env
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
+import { startHeartbeat } from "../ledger/heartbeat.ts";
 import { inboxChannel } from "../ledger/inbox-hints.ts";
 import { createNotificationHub } from "../ledger/notification-hub.ts";
 import { notifyListener } from "../ledger/queue-listener.ts";
@@ -231,6 +232,13 @@ server.listen(
 );
 
 let draining = false;
+const heartbeat = startHeartbeat({
+  kind: "api",
+  pool: lookupPool,
+  clock: ledgerClock,
+  state: () => ({ taskQueues: [], isReady: !draining }),
+  logger,
+});
 
 /** Accepts no more connections, lets requests and wakes in progress finish, and ends the process. A second call ends it at once. */
 async function drain(reason: string): Promise<void> {
@@ -251,6 +259,7 @@ async function drain(reason: string): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweeping);
   await wakes.flush();
+  await heartbeat.stop();
   await Promise.all([
     prisma.$disconnect(),
     pool.end(),

@@ -35,6 +35,7 @@ import { stopRoutes } from "./operations/stop-routes.ts";
 import { systemHealthRoutes } from "./operations/health-routes.ts";
 import { metricsRoutes } from "./operations/metrics-routes.ts";
 import { healthRoutes } from "./operations/probe-routes.ts";
+import { processRoutes } from "./operations/process-routes.ts";
 import { providerRoutes } from "./operations/provider-routes.ts";
 import { queueRoutes } from "./operations/queue-routes.ts";
 import { sealingRoutes } from "./operations/sealing-routes.ts";
@@ -81,6 +82,7 @@ export const resources = {
     healthRoutes,
     metricsRoutes,
     queueRoutes,
+    processRoutes,
     providerRoutes,
     gateRoutes,
     stopRoutes,

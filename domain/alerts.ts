@@ -1,4 +1,14 @@
 import type { Health } from "./health.ts";
+import {
+  describeClock,
+  findMissed,
+  goneAfterMs,
+  isClockOff,
+  isGone,
+  kindWords,
+  type ReportedProcess,
+} from "./processes.ts";
+import { formatCount } from "./quantities.ts";
 
 /** The kinds of alerts to operators. */
 export const alertKinds = [
@@ -8,6 +18,8 @@ export const alertKinds = [
   "backlog",
   "database",
   "clock",
+  "no_worker",
+  "process_gone",
 ] as const;
 export type AlertKind = (typeof alertKinds)[number];
 
@@ -20,8 +32,8 @@ export interface AlertCause {
   detail: string;
 }
 
-/** How far the clock of a process may be off. The times in its logs and answers mislead beyond that. */
-const toleratedClockMs = 2_000;
+/** The kinds of alerts of processes that are absent, which a process cannot judge that has itself just started. */
+export const absenceKinds: readonly AlertKind[] = ["no_worker", "process_gone"];
 
 /** What one look at the system has found. */
 export interface AlertFacts {
@@ -32,10 +44,12 @@ export interface AlertFacts {
   /** Providers whose circuit breaker is open, with their last failure. */
   openBreakers: readonly { provider: string; reason: string | null }[];
   health: Pick<Health, "indicators">;
-  /** By how many milliseconds the clock of this process is ahead of the database's. */
-  clockAheadMs: number;
-  /** The name of the host of this process. */
-  host: string;
+  /** How long the oldest due delivery, also of a campaign, has been due; 0 if none is. */
+  oldestDueSeconds: number;
+  /** The processes, those that were seen last first. */
+  processes: readonly ReportedProcess[];
+  /** Whether processes have had enough time to report themselves, so that one that has not is absent. */
+  isAbsenceKnown: boolean;
 }
 
 /** Finds what operators should know of. Each cause has its kind and subject once. */
@@ -70,16 +84,54 @@ export function findAlertCauses(facts: AlertFacts): AlertCause[] {
           },
         ]
       : []),
-    ...(Math.abs(facts.clockAheadMs) > toleratedClockMs
-      ? [
-          {
-            kind: "clock" as const,
-            subject: facts.host,
-            detail: `The clock of this host is ${(Math.abs(facts.clockAheadMs) / 1_000).toFixed(1)} s ${facts.clockAheadMs > 0 ? "ahead of" : "behind"} the database’s. Check its time synchronisation.`,
-          },
-        ]
-      : []),
+    ...findClocksOff(facts.processes),
+    ...(facts.isAbsenceKnown ? [...findNoWorker(facts), ...findVanished(facts.processes)] : []),
   ];
+}
+
+/** Finds the hosts whose clocks are off. Containers of one host may have one name, so the clock that differs most is described. */
+function findClocksOff(processes: readonly ReportedProcess[]): AlertCause[] {
+  const off = processes
+    .filter((process) => !isGone(process) && isClockOff(process.clockAheadMs))
+    .toSorted((one, other) => Math.abs(one.clockAheadMs) - Math.abs(other.clockAheadMs));
+  return [...new Map(off.map((process) => [process.host, process])).values()].map(
+    ({ host, clockAheadMs }) => ({
+      kind: "clock",
+      subject: host,
+      detail: `The clock of this host is ${describeClock(clockAheadMs)}. Check its time synchronisation.`,
+    }),
+  );
+}
+
+/**
+ * Finds that no worker is alive. Where workers have stopped properly, or none has started yet, nobody needs to know until a delivery has waited
+ * for one.
+ */
+function findNoWorker({
+  processes,
+  oldestDueSeconds,
+}: Pick<AlertFacts, "processes" | "oldestDueSeconds">): AlertCause[] {
+  const workers = processes.filter(({ kind }) => kind === "worker");
+  const isWaiting = oldestDueSeconds * 1_000 >= goneAfterMs;
+  if (workers.some((worker) => !isGone(worker)) || (workers.length === 0 && !isWaiting)) return [];
+  const last = workers[0] ? ` The log of the last one, on ${workers[0].host}, may show why.` : "";
+  const detail = `No worker has been alive for a minute, so that nothing is sent. Start one.${last}`;
+  return [{ kind: "no_worker", subject: "", detail }];
+}
+
+/** Finds the hosts on which processes have vanished, so that the end of a host is one alert. */
+function findVanished(processes: readonly ReportedProcess[]): AlertCause[] {
+  const allMissed = findMissed(processes);
+  return [...new Set(allMissed.map(({ host }) => host))].map((host) => {
+    const missed = allMissed.filter((process) => process.host === host);
+    const names = missed.map(({ kind, pid }) => `${kindWords[kind]} ${pid}`).join(", ");
+    const what = formatCount(missed.length, "process", "processes");
+    return {
+      kind: "process_gone",
+      subject: host,
+      detail: `${what} of this host ended without stopping properly: ${names}. Memory may have run out, or the host or its network is down.`,
+    };
+  });
 }
 
 /** The cause of an alert if the database does not accept writes, which therefore cannot be stored. */
@@ -109,5 +161,9 @@ export function describeAlert({ kind, subject }: Pick<AlertCause, "kind" | "subj
       return { title: "The database accepts no writes", path: "/health" };
     case "clock":
       return { title: `The clock of ${subject} is off`, path: "/health" };
+    case "no_worker":
+      return { title: "No worker is running", path: "/health" };
+    case "process_gone":
+      return { title: `A process on ${subject} has vanished`, path: "/health" };
   }
 }

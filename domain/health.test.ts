@@ -157,6 +157,18 @@ describe("an indicator", () => {
   });
 });
 
+describe("a detail", () => {
+  it.each<[HealthIndicator, Partial<Measured>, string]>([
+    ["latency", p95(340.4), "within 340 ms."],
+    ["latency", p95(5_464), "within 5.5 s."],
+    ["backlog", due(1_204), "1,204 deliveries are due"],
+    ["oldestDue", due(1, 3 * 3_600 + 60, "critical"), "has waited 3 hours longer"],
+    ["throughput", { sent: 18_310 }, "18,310 deliveries were sent in the last 15 minutes."],
+  ])("of %s of %j is written as people read it", (name, measured, text) => {
+    expect(health(measured).indicators[name].detail).toContain(text);
+  });
+});
+
 describe("the overall rating", () => {
   it("is good, without reasons, while nothing has happened", () => {
     expect(health({})).toMatchObject({ word: "good", reasons: [] });

@@ -1,6 +1,7 @@
 import type { Policy } from "./policy/policy.ts";
 import { ageingMs, type Priority } from "./priority.ts";
 import { limitReasons, type Reason } from "./delivery/reasons.ts";
+import { formatCount, formatMilliseconds, formatSeconds } from "./quantities.ts";
 import { ageFault, type AgedClocks, sourceWords } from "./time/clock-age.ts";
 
 /** The ratings of health, from the best to the worst. */
@@ -151,7 +152,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
   });
 
   const { waiting, recipientsAtLimit, sent, latencyMs, memory, seconds } = measured;
-  const span = `in the last ${minutes(seconds)}`;
+  const span = `in the last ${formatSeconds(seconds)}`;
   const overdue = overdueSeconds(measured);
   const backlog = backlogOf(measured);
   const deliveryRate = deliveryRateOf(measured);
@@ -170,14 +171,14 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
         detail:
           overdue === 0
             ? "No delivery has been due for longer than others may overtake its priority."
-            : `The oldest due delivery has waited ${minutes(overdue)} longer than others may overtake its priority.`,
+            : `The oldest due delivery has waited ${formatSeconds(overdue)} longer than others may overtake its priority.`,
       },
       "Check that workers run and that Temporal answers, and see which deliveries wait in the queue.",
     ),
     backlog: withRemedy(
       {
         ...rateFrom(backlog, thresholds.backlog),
-        detail: `${count(backlog, "delivery is", "deliveries are")} due and not sent.`,
+        detail: `${formatCount(backlog, "delivery is", "deliveries are")} due and not sent.`,
       },
       "Check whether workers run and are busy, and add some. The queue shows which deliveries wait.",
     ),
@@ -196,7 +197,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
                 ...(withoutProvider === 0
                   ? []
                   : [
-                      `${count(withoutProvider, "delivery waits", "deliveries wait")} for a provider`,
+                      `${formatCount(withoutProvider, "delivery waits", "deliveries wait")} for a provider`,
                     ]),
               ]
                 .join(", ")
@@ -226,7 +227,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
       recipientsAtLimit,
       atLimits === 0
         ? "No delivery waits for a limit."
-        : `${count(atLimits, "delivery", "deliveries")} to ${count(recipientsAtLimit, "recipient", "recipients")} ${atLimits === 1 ? "waits" : "wait"} for a limit.`,
+        : `${formatCount(atLimits, "delivery", "deliveries")} to ${formatCount(recipientsAtLimit, "recipient", "recipients")} ${atLimits === 1 ? "waits" : "wait"} for a limit.`,
     ),
     deliveryRate: withRemedy(
       {
@@ -252,20 +253,20 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
       {
         ...rateAbove(latencyMs?.p95 ?? null, thresholds.latencyMs),
         detail: latencyMs
-          ? `95 % of the notifications that were not held were sent within ${Math.round(latencyMs.p95)} ms.`
+          ? `95 % of the notifications that were not held were sent within ${formatMilliseconds(latencyMs.p95)}.`
           : `No notification was sent without being held ${span}.`,
       },
       "Check whether workers or the database are busy, and whether providers are slow. Add workers, or connections to the provider.",
     ),
     throughput: unrated(
       perMinute,
-      `${count(sent, "delivery was", "deliveries were")} sent ${span}.`,
+      `${formatCount(sent, "delivery was", "deliveries were")} sent ${span}.`,
     ),
     batchEfficiency: unrated(
       saved,
       saved === null
         ? `No delivery was sent ${span}.`
-        : `${count(sent, "delivery was", "deliveries were")} sent as ${count(measured.messages, "message", "messages")}.`,
+        : `${formatCount(sent, "delivery was", "deliveries were")} sent as ${formatCount(measured.messages, "message", "messages")}.`,
     ),
     memory: withRemedy(
       {
@@ -349,10 +350,3 @@ const rateFrom = (value: number, { warning, critical }: { warning: number; criti
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
 
 const percent = (value: number) => `${Math.floor(value * 10_000) / 100} %`;
-
-const count = (of: number, one: string, several: string) => `${of} ${of === 1 ? one : several}`;
-
-const minutes = (seconds: number) =>
-  seconds < 120
-    ? count(Math.round(seconds), "second", "seconds")
-    : count(Math.round(seconds / 60), "minute", "minutes");

@@ -28,6 +28,7 @@ export const idPrefixes = {
   operator: "opr",
   alert: "alr",
   savedView: "viw",
+  process: "prc",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -58,6 +58,7 @@ const resources: Record<string, string> = {
   providers: "operations",
   gates: "operations",
   health: "operations",
+  processes: "operations",
   sealing: "operations",
   "api-keys": "api-keys",
   sessions: "sessions",

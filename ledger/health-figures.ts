@@ -40,6 +40,8 @@ export interface LedgerReading {
   byProvider: ReadonlyMap<string, { attempts: number; failed: number }>;
   /** The measurements, without those of the process itself. */
   measured: Omit<Measured, "memory" | "timeZoneData">;
+  /** The size of the database on its disk. */
+  databaseBytes: number;
   /** The current policy. */
   policy: Policy;
 }
@@ -93,6 +95,9 @@ const sampleRows = 10_000;
 const recipientsAtLimitSql = `
   SELECT count(DISTINCT recipient_id)::int AS count
   FROM (SELECT recipient_id FROM open_deliveries WHERE reason = ANY($1::text[]) LIMIT ${sampleRows}) AS held`;
+
+/** PostgreSQL adds up the sizes of all files of the database, which takes a few milliseconds for some thousand files. */
+const sizeSql = "SELECT pg_database_size(current_database())::float8 AS bytes";
 
 const breakersSql = "SELECT provider, state FROM breakers ORDER BY provider";
 const stopsSql =
@@ -185,12 +190,14 @@ export async function readLedger(
   const stops = await rowsOf<Measured["stops"][number]>(stopsSql);
   const [ended] = await rowsOf<EndedRow>(endedSql, [policy.health.windowMinutes]);
   const timeZoneDataOfWorkers = await readNewestRelease(pool);
+  const [size] = await rowsOf<{ bytes: number }>(sizeSql);
   const { latencies, byProvider, ...rates } = ended!;
   return {
     at,
     open,
     ...waitingOutside,
     campaigns,
+    databaseBytes: size!.bytes,
     policy,
     byProvider: new Map(
       byProvider.map(({ provider, attempts, failed }) => [provider, { attempts, failed }]),

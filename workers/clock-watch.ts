@@ -1,13 +1,9 @@
 import type { Logger } from "../config/logger.ts";
+import { isClockOff } from "../domain/processes.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import { poll } from "../lib/polling.ts";
 
-const toleratedMs = 2_000;
 const remindMs = 60_000;
-
-/** True if the worker's own clock is so far off that the times in its logs and attempts mislead. The ledger's clock decides which deliveries are due. */
-export const isClockOff = (clock: Pick<LedgerClock, "localAheadMs">): boolean =>
-  Math.abs(clock.localAheadMs) > toleratedMs;
 
 /** Warns once a minute while the worker's own clock is off. */
 export function watchClock({
@@ -21,7 +17,7 @@ export function watchClock({
 }): { stop(): void } {
   const look = async () => {
     await clock.refresh();
-    if (isClockOff(clock))
+    if (isClockOff(clock.localAheadMs))
       logger.warn(
         { clockAheadMs: Math.round(clock.localAheadMs) },
         "this worker is not ready, because its clock differs from the database’s by more than 2 s",

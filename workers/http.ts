@@ -1,14 +1,25 @@
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import type { Pool } from "pg";
+import { isClockOff } from "../domain/processes.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import { type KeptSealer, probeSealing } from "../ledger/sealer.ts";
 import { createWriteProbe, type WriteFault } from "../ledger/write-probe.ts";
 import { withTimeout } from "../lib/timeout.ts";
-import { isClockOff } from "./clock-watch.ts";
 import type { WatchedWorker, WorkerMetrics } from "./metrics.ts";
 
 const databaseProbeMs = 2_000;
+
+/** Whether a worker takes work from all its task queues, has written what it has done, and has a clock that does not mislead. */
+export const isWorking = (
+  workers: readonly WatchedWorker[],
+  metrics: Pick<WorkerMetrics, "unwritten">,
+  clock: Pick<LedgerClock, "localAheadMs">,
+): boolean =>
+  workers.length > 0 &&
+  workers.every((worker) => worker.getState() === "RUNNING") &&
+  metrics.unwritten() === 0 &&
+  !isClockOff(clock.localAheadMs);
 
 /** A worker's HTTP endpoints: `/healthz` shows that it is alive, `/readyz` whether it works, and `/metrics` is for Prometheus. */
 export function createWorkerApp({
@@ -32,22 +43,19 @@ export function createWorkerApp({
     .get("/healthz", (c) => c.json({ status: "ok" }))
     .get("/readyz", async (c) => {
       const states = workers().map((worker) => [worker.options.taskQueue, worker.getState()]);
-      const running = states.length > 0 && states.every(([, state]) => state === "RUNNING");
       const [writes, sealing] = await Promise.all([
         stateOf(Promise.all([probeWrites(), clock.refresh()])),
         probeSealing(sealer, databaseProbeMs),
       ]);
       const database = writes === "unknown" ? "down" : "up";
-      const outcomesUnwritten = metrics.unwritten();
-      const ready =
-        running && writes === "accepted" && outcomesUnwritten === 0 && !isClockOff(clock);
+      const ready = isWorking(workers(), metrics, clock) && writes === "accepted";
       return c.json(
         {
           // Without keys, messages that need no sealed address are sent as always.
           status: !ready ? "unready" : sealing === "failing" ? "degraded" : "ready",
           database,
           writes,
-          outcomesUnwritten,
+          outcomesUnwritten: metrics.unwritten(),
           sealing,
           clockAheadMs: Math.round(clock.localAheadMs),
           workers: Object.fromEntries(states) as Record<string, string>,

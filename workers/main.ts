@@ -42,9 +42,10 @@ import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { Attention } from "./attention.ts";
 import { foldCountsRegularly } from "../ledger/folding-counts.ts";
+import { startHeartbeat } from "../ledger/heartbeat.ts";
 import { watchClock } from "./clock-watch.ts";
 import { watchLedger } from "./ledger-watch.ts";
-import { createWorkerApp, listen } from "./http.ts";
+import { createWorkerApp, isWorking, listen } from "./http.ts";
 import { instrumentGates } from "./instrumentation.ts";
 import { createWorkerMetrics, type Traffic, traffics } from "./metrics.ts";
 import { createQueueListener } from "../ledger/queue-listener.ts";
@@ -102,6 +103,9 @@ async function untilReached<Result>(
   }
 }
 
+/** Removes this process from those that operators see. */
+let endHeartbeat = () => Promise.resolve();
+
 async function main(): Promise<void> {
   const environment = readEnvironment(workerVariables, process.env);
   const vapid = readVapid(environment);
@@ -157,6 +161,19 @@ async function main(): Promise<void> {
           port,
         });
 
+  const heartbeat = startHeartbeat({
+    kind: "worker",
+    pool,
+    clock,
+    state: () => ({
+      taskQueues: workers
+        .filter((worker) => worker.getState() === "RUNNING")
+        .map((worker) => worker.options.taskQueue),
+      isReady: isWorking(workers, metrics, clock),
+    }),
+    logger,
+  });
+  endHeartbeat = () => heartbeat.stop();
   const tracing = await startTracing("worker", environment, logger);
   const client = temporalClient(settings, tracing ? [tracing.client] : []);
   const connection = await untilReached("Temporal", logger, stop.signal, () =>
@@ -321,6 +338,7 @@ async function main(): Promise<void> {
     Promise.all([settleAndClose(set, channels), outbound.close()]),
   ).catch(() => logger.warn("stopping although not every server has answered"));
   await Promise.all([breakers.close(), gates.close(), queueListener?.close()]);
+  await endHeartbeat();
   await pool.end();
   await connection.close();
   await tracing?.stop();
@@ -409,9 +427,12 @@ const pushConnections = { delivery: 16, critical: 4 } as const;
 
 main().then(
   () => process.exit(0),
-  (error: unknown) => {
-    // The process was stopped during its start.
-    if (error instanceof Error && error.name === "AbortError") process.exit(0);
+  async (error: unknown) => {
+    if (error instanceof Error && error.name === "AbortError") {
+      // The process was stopped during its start.
+      await endHeartbeat();
+      process.exit(0);
+    }
     if (error instanceof ConfigurationError) process.stderr.write(`${error.message}\n`);
     else process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);

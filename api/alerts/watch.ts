@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { hostname } from "node:os";
 import { describeError } from "../../config/describe-error.ts";
 import {
+  absenceKinds,
   type AlertCause,
   databaseCause,
   describeAlert,
@@ -9,13 +9,16 @@ import {
 } from "../../domain/alerts.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { newNotification } from "../../domain/notification.ts";
+import { goneAfterMs } from "../../domain/processes.ts";
 import { type AlertRow, markNotified, readAlertFacts, settleAlerts } from "../../ledger/alerts.ts";
+import { readProcesses } from "../../ledger/processes.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import type { Caller } from "../http/keyring.ts";
 import { acceptNotification } from "../notifications/accept.ts";
 import { acceptanceOf } from "../notifications/accept-request.ts";
 import { assessReading } from "../operations/assessment.ts";
 import type { Services } from "../services.ts";
+import { UninterruptedTime } from "./uninterrupted-time.ts";
 
 /** The author of notifications about alerts. */
 const author: Caller = {
@@ -46,6 +49,7 @@ export interface UnstoredAlert {
  */
 export class AlertWatch {
   readonly #services;
+  readonly #uninterrupted = new UninterruptedTime();
   #failedLooks = 0;
   #unstored: UnstoredAlert | null = null;
   #retryAtMs = 0;
@@ -67,18 +71,21 @@ export class AlertWatch {
     const execute = executeOn(pool);
     const { openBreakers, ...campaigns } = await readAlertFacts(execute);
     const withId = ({ id }: { id: string }) => ({ id: publicId("campaign", id) });
-    const host = hostname();
+    const processes = await execute(readProcesses, {});
+    const isAbsenceKnown = this.#uninterrupted.note(this.#services.clock()) >= goneAfterMs;
+    const overdueSeconds = reading.open.map((row) => row.overdueSeconds ?? 0);
     const causes = findAlertCauses({
       pausedCampaigns: campaigns.pausedCampaigns.map(withId),
       stuckCampaigns: campaigns.stuckCampaigns.map(withId),
       openBreakers,
       health: assessReading(reading).health,
-      clockAheadMs: Date.now() - this.#services.clock().getTime(),
-      host,
+      oldestDueSeconds: Math.max(0, ...overdueSeconds),
+      processes,
+      isAbsenceKnown,
     });
     const open = await settleAlerts(execute, causes, {
       newId: () => newUuid(this.#services.clock()),
-      judged: ({ kind, subject }) => kind !== "clock" || subject === host,
+      judged: ({ kind }) => isAbsenceKnown || !absenceKinds.includes(kind),
     });
     await this.#notify(open.filter(({ notificationId }) => notificationId === null));
   }

@@ -151,6 +151,14 @@ const health = defineRoute({
           .openapi({
             description: "The IANA time zone data that determines recipients’ local times",
           }),
+        database: z
+          .object({
+            bytes: z.number().int().openapi({
+              description: "The size of the database on its disk, with its indexes",
+              example: 734_003_200,
+            }),
+          })
+          .openapi({ description: "The database in which everything is stored" }),
         latencyMs: z
           .object({ p50: z.number(), p95: z.number(), p99: z.number() })
           .nullable()
@@ -174,7 +182,7 @@ export function systemHealthRoutes({ readLedger }: Services) {
           headers: { "Retry-After": "5" },
         },
       );
-    const { at, measured } = reading;
+    const { at, measured, databaseBytes } = reading;
     const { depths, waiting, breakers, latencyMs, seconds, timeZoneDataOfWorkers } = measured;
     const { health: rated, timeZoneData } = assessReading(reading);
     const indicators = Object.fromEntries(
@@ -193,6 +201,7 @@ export function systemHealthRoutes({ readLedger }: Services) {
         waiting: waiting as Record<string, number>,
         breakers: [...breakers],
         timeZoneData: { ...timeZoneData, workers: timeZoneDataOfWorkers },
+        database: { bytes: databaseBytes },
         latencyMs,
       },
       200,

@@ -51,6 +51,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     breakers: ["provider"],
     data_keys: ["wrapped_by"],
     gates: ["shut_by"],
+    processes: ["host", "kind", "task_queues", "version"],
     operators: ["issuer", "name", "subject"],
     saved_views: ["owner"],
   },
