@@ -21,12 +21,23 @@ it("formats values with their units", () => {
         [90, "seconds"],
         [350, "milliseconds"],
         [2_500, "milliseconds"],
+        [34_200, "milliseconds"],
         [12.4, "per_minute"],
         [1, "days"],
         [1_204, "deliveries"],
       ] as const
     ).map(([value, unit]) => formatValue(value, unit)),
-  ).toEqual(["–", "98.5%", "1 min 30 s", "350 ms", "3 s", "12 per min", "1 day", "1,204"]);
+  ).toEqual([
+    "–",
+    "98.5%",
+    "1 min 30 s",
+    "350 ms",
+    "2.5 s",
+    "34 s",
+    "12 per min",
+    "1 day",
+    "1,204",
+  ]);
 });
 
 it("says on which side of its thresholds an indicator gets worse", () => {

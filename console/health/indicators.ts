@@ -44,6 +44,13 @@ export const indicatorWords: Record<
   timeZoneData: { name: "Age of the time zone data" },
 };
 
+/** Formats milliseconds, as the sentences of the API do: `340 ms`, `5.5 s`, `34 s`. */
+export function formatMilliseconds(ms: number): string {
+  if (Math.round(ms) < 1_000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1_000;
+  return seconds < 10 ? `${Number(seconds.toFixed(1))} s` : formatDuration(seconds);
+}
+
 /** Formats a value with its unit; a dash if there is nothing to measure. */
 export function formatValue(value: number | null, unit: Indicator["unit"]): string {
   if (value === null) return "–";
@@ -53,7 +60,7 @@ export function formatValue(value: number | null, unit: Indicator["unit"]): stri
     case "seconds":
       return value === 0 ? "0 s" : formatDuration(value);
     case "milliseconds":
-      return value < 1_000 ? `${Math.round(value)} ms` : formatDuration(value / 1_000);
+      return formatMilliseconds(value);
     case "per_minute":
       return `${formatCount(Math.round(value))} per min`;
     case "days":

@@ -19,3 +19,12 @@ export const readinessQuery = queryOptions({
   queryFn: ({ signal }) => answerOf(api.readyz.$get({}, { init: { signal } })),
   refetchInterval: 30_000,
 });
+
+export type Process = AnswerOf<typeof api.v1.processes.$get>["items"][number];
+
+export const processesQuery = queryOptions({
+  queryKey: ["health", "processes"],
+  queryFn: async ({ signal }) =>
+    (await answerOf(api.v1.processes.$get({}, { init: { signal } }))).items,
+  refetchInterval: 10_000,
+});

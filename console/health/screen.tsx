@@ -6,9 +6,10 @@ import { Facts, Page, Panel } from "../parts/page.tsx";
 import { Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { formatDuration } from "../words/instants.ts";
-import { formatCount, formatNoun } from "../words/numbers.ts";
+import { formatBytes, formatCount, formatNoun } from "../words/numbers.ts";
 import { priorityWords } from "../words/statuses.ts";
-import { worstFirst } from "./indicators.ts";
+import { formatMilliseconds, worstFirst } from "./indicators.ts";
+import { ProcessesPanel } from "./processes-panel.tsx";
 import { type Health, healthQuery, readinessQuery } from "./queries.ts";
 import styles from "./screen.module.css";
 import { Tile } from "./tile.tsx";
@@ -34,6 +35,7 @@ export function HealthScreen() {
               <Tile key={name} name={name} indicator={data.indicators[name]} />
             ))}
           </div>
+          <ProcessesPanel />
           <div className={styles.columns}>
             <QueuesPanel queues={data.queues} />
             <Needs health={data} />
@@ -115,7 +117,10 @@ function Needs({ health }: { health: Health }) {
       {ready ? (
         <Facts
           items={[
-            ["Database", "accepts writes"],
+            [
+              "Database",
+              `accepts writes, and has ${formatBytes(health.database.bytes)} on its disk`,
+            ],
             ["Temporal", temporalWords[ready.temporal]],
             ["Encryption", sealingWords[ready.sealing]],
             [
@@ -131,7 +136,7 @@ function Needs({ health }: { health: Health }) {
             [
               "Latency",
               latencyMs &&
-                `${Math.round(latencyMs.p50)} ms in half of the cases, ${Math.round(latencyMs.p95)} ms in 95%, ${Math.round(latencyMs.p99)} ms in 99%`,
+                `${formatMilliseconds(latencyMs.p50)} in half of the cases, ${formatMilliseconds(latencyMs.p95)} in 95%, ${formatMilliseconds(latencyMs.p99)} in 99%`,
             ],
           ]}
         />

@@ -15,10 +15,12 @@ export function formatShare(value: number): string {
 export const formatNoun = (count: number, one: string, many = `${one}s`) =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
 
+const byteUnits = ["B", "KB", "MB", "GB", "TB"];
+
 /** Formats a number of bytes, in units of 1,024. */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1_024) return `${whole.format(bytes)} B`;
-  const [size, unit] =
-    bytes < 1_048_576 ? [bytes / 1_024, "KB"] : ([bytes / 1_048_576, "MB"] as const);
-  return `${size < 10 ? size.toFixed(1) : whole.format(Math.round(size))} ${unit}`;
+  const power = bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10);
+  const unit = Math.min(power, byteUnits.length - 1);
+  const size = bytes / 1_024 ** unit;
+  return `${size < 10 && unit > 0 ? size.toFixed(1) : whole.format(Math.round(size))} ${byteUnits[unit]}`;
 }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { sampleTemplate } from "../api/harness.ts";
 import { populate } from "../api/populated.ts";
 import { findSeriousFaults, useConsole } from "../support/console-pages.ts";
+import { addProcess } from "../support/processes.ts";
 
 let delivery: string;
 let campaign: string;
@@ -13,6 +14,8 @@ let completed: string;
 let draft: string;
 const world = useConsole(async (api) => {
   await populate(api);
+  await addProcess(api.pool, { kind: "api", version: "0.2.0" });
+  await addProcess(api.pool, { clockAheadMs: 9_000, isReady: false });
   const first = async (path: string) => (await api.send("GET", path)).body.items[0].id as string;
   delivery = await first("/v1/deliveries?status=failed");
   campaign = await first("/v1/campaigns?status=running");
@@ -219,7 +222,10 @@ const places: readonly {
   {
     name: "the health",
     path: () => "health",
-    ready: (page) => page.getByText("accepts writes").waitFor(),
+    ready: async (page) => {
+      await page.getByText("accepts writes").waitFor();
+      await page.getByText("Different versions run side by side").waitFor();
+    },
   },
   {
     name: "the routing rules",
