@@ -1,5 +1,11 @@
 import { expect, it } from "vitest";
-import { describeState, describeTogether, formatClock, inOrder } from "./process-words.ts";
+import {
+  countStates,
+  describeState,
+  describeTogether,
+  formatClock,
+  inOrder,
+} from "./process-words.ts";
 import type { Process } from "./queries.ts";
 
 const processOf = (more: Partial<Process> = {}): Process => ({
@@ -48,6 +54,14 @@ it("says that no worker is alive, and that several versions run", () => {
   const older = processOf({ pid: 3, version: "0.2.0" });
   expect(describeTogether([api, older, older])).toEqual([
     expect.stringContaining("0.2.0 (2 workers), 0.3.0 (1 API process)."),
+  ]);
+});
+
+it("counts those that are alive, and those that are gone", () => {
+  const gone = processOf({ state: "gone" });
+  expect([countStates([processOf(), processOf()]), countStates([processOf(), gone])]).toEqual([
+    "2 alive",
+    "1 alive, 1 gone",
   ]);
 });
 

@@ -1,6 +1,6 @@
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
 import type { IconName } from "../parts/icon.tsx";
-import { formatNoun } from "../words/numbers.ts";
+import { formatCount, formatNoun } from "../words/numbers.ts";
 import { formatMilliseconds } from "./indicators.ts";
 import type { Process } from "./queries.ts";
 
@@ -23,6 +23,13 @@ export function describeState({ state, ready, faults }: Process): {
 export function formatClock({ clockAheadMs: ms }: Process): string {
   if (Math.abs(ms) < 100) return "right";
   return `${formatMilliseconds(Math.abs(ms))} ${ms > 0 ? "ahead" : "behind"}`;
+}
+
+/** Counts the processes by state: `4 alive, 1 gone`. */
+export function countStates(processes: readonly Process[]): string {
+  const gone = processes.filter(({ state }) => state === "gone").length;
+  const alive = `${formatCount(processes.length - gone)} alive`;
+  return gone > 0 ? `${alive}, ${formatCount(gone)} gone` : alive;
 }
 
 /** Says what concerns all processes together: that no worker is alive, and that several versions run. */

@@ -7,9 +7,10 @@ import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import table from "../parts/table.module.css";
 import { formatFull, formatRelative } from "../words/instants.ts";
-import { formatBytes, formatNoun, formatShare } from "../words/numbers.ts";
+import { formatBytes, formatShare } from "../words/numbers.ts";
 import { formatMilliseconds } from "./indicators.ts";
 import {
+  countStates,
   describeState,
   describeTogether,
   formatClock,
@@ -22,12 +23,11 @@ import { type Process, processesQuery } from "./queries.ts";
 /** The processes of the API and the workers, with what is wrong with each. On narrow screens each is a card. */
 export function ProcessesPanel() {
   const { data: processes, error, refetch } = useQuery(processesQuery);
-  const alive = processes?.filter(({ state }) => state === "alive").length ?? 0;
   return (
     <div className={styles.panel}>
       <Panel
         title="Processes"
-        aside={processes && <span className="muted">{formatNoun(alive, "alive", "alive")}</span>}
+        aside={processes && <span className="muted">{countStates(processes)}</span>}
         isFlush
       >
         {processes ? (
@@ -101,7 +101,7 @@ function ProcessRows({ process }: { process: Process }) {
           <Chip {...describeState(process)} />
         </td>
         <td data-label="Version">{version}</td>
-        <td data-label="Up since">
+        <td data-label={`Up since (${zone})`}>
           <ShortInstant at={startedAt} />
         </td>
         <td data-label="Seen">
