@@ -57,6 +57,7 @@ export const tagDescriptions: Record<string, string> = {
   providers: "Providers and their circuit breakers.",
   gates: "Rate limits of channels and providers, which all workers share.",
   health: "The health of the system.",
+  processes: "The processes of the API and the workers, and what is wrong with each.",
   alerts: "What operators should act on.",
   sealing: "The encryption of secrets and device addresses in the database.",
   suppressions: "Addresses to which no message is sent.",
