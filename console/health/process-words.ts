@@ -56,7 +56,7 @@ function countKinds(processes: readonly Process[]): string {
   return (["api", "worker"] as const)
     .map((kind) => [kind, processes.filter((process) => process.kind === kind).length] as const)
     .filter(([, count]) => count > 0)
-    .map(([kind, count]) => formatNoun(count, ...nouns[kind]))
+    .map(([kind, count]) => formatNoun(count, nouns[kind][0], nouns[kind][1]))
     .join(", ");
 }
 

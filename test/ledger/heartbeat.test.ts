@@ -31,13 +31,13 @@ function start(more: Partial<Parameters<typeof startHeartbeat>[0]> = {}) {
     ...more,
   });
   running.push(heartbeat);
-  return { ...heartbeat, warnings };
+  return { stop: () => heartbeat.stop(), warnings };
 }
 
 describe("a heartbeat", () => {
   it("writes one row, keeps it up to date, and removes it", async () => {
     let isReady = false;
-    const { stop } = start({ state: () => ({ taskQueues: ["delivery"], isReady }) });
+    const heartbeat = start({ state: () => ({ taskQueues: ["delivery"], isReady }) });
     await expect.poll(rows, patience).toMatchObject([
       {
         kind: "worker",
@@ -56,7 +56,7 @@ describe("a heartbeat", () => {
     const [later] = await rows();
     expect(later!.seenAt.getTime()).toBeGreaterThan(first!.seenAt.getTime());
     expect([later!.id, later!.startedAt]).toEqual([first!.id, first!.startedAt]);
-    await stop();
+    await heartbeat.stop();
     expect(await rows()).toEqual([]);
   });
 
@@ -92,11 +92,11 @@ describe("a heartbeat", () => {
   });
 
   it("does not keep its process from stopping while the database does not answer", async () => {
-    const { stop } = start({
+    const heartbeat = start({
       pool: { query: () => new Promise(() => {}) } as unknown as Pool,
       clock: { localAheadMs: 0, refresh: async () => {} },
     });
-    await stop();
+    await heartbeat.stop();
   });
 });
 
