@@ -28,6 +28,7 @@ import type { ApiEnv } from "./http/context.ts";
 import { inboxRoutes } from "./inbox/routes.ts";
 import { inboxStreamRoutes } from "./inbox/stream-routes.ts";
 import { notificationTypeRoutes } from "./notification-types/routes.ts";
+import { notificationListRoutes } from "./notifications/list-routes.ts";
 import { notificationRoutes } from "./notifications/routes.ts";
 import { templateTestRoutes } from "./notifications/test-routes.ts";
 import { gateRoutes } from "./operations/gate-routes.ts";
@@ -121,9 +122,9 @@ export const resources = {
     campaignActionRoutes,
     campaignReportRoutes,
   ],
-  notifications: [notificationRoutes, templateTestRoutes, attachmentRoutes],
-  previews: [messagePreviewRoutes],
   // A path with a name comes before the one with an id.
+  notifications: [notificationListRoutes, notificationRoutes, templateTestRoutes, attachmentRoutes],
+  previews: [messagePreviewRoutes],
   deliveries: [
     deliveryCountRoutes,
     deliveryExportRoutes,
@@ -135,7 +136,14 @@ export const resources = {
   actions: [actionRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
-  access: [apiKeyRoutes, auditRoutes, sessionRoutes, openIdRoutes, sessionListRoutes, actorRoutes],
+  access: [
+    apiKeyRoutes,
+    auditRoutes,
+    sessionRoutes,
+    openIdRoutes,
+    sessionListRoutes,
+    actorRoutes,
+  ],
   search: [searchRoutes],
   views: [savedViewRoutes],
   live: [liveRoutes],

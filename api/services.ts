@@ -9,6 +9,7 @@ import { InboxStreams } from "./inbox/streams.ts";
 import { LiveStreams } from "./live/streams.ts";
 import { OpenIdProvider } from "./access/openid-provider.ts";
 import { createOutboundClient } from "../lib/outbound/client.ts";
+import { Exporter } from "./http/export.ts";
 import { createKeyring, type Keyring } from "./http/keyring.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { type ApiMetrics, createApiMetrics } from "./http/metrics.ts";
@@ -46,6 +47,8 @@ export interface Services extends ApiDeps {
   admission: Admission;
   /** Writes notifications that are accepted at about the same time together. */
   acceptTogether: AcceptTogether;
+  /** Sends lists as files. */
+  exporter: Exporter;
   /** The open streams of inboxes. */
   inboxStreams: InboxStreams;
   /** The open streams of consoles. */
@@ -88,6 +91,7 @@ export function createServices(deps: ApiDeps): Services {
     lookUp: executeOn(lookupPool),
     admission: createAdmission({ pool: lookupPool, ...config }),
     acceptTogether: createAcceptTogether({ pool: acceptPool, mailboxShards: config.mailboxShards }),
+    exporter: new Exporter(deps),
     inboxStreams: new InboxStreams({
       hub: deps.hub,
       execute: executeOn(pool),

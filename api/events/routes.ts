@@ -1,10 +1,11 @@
 import { z } from "@hono/zod-openapi";
-import { type EventKind, eventKinds, type EventRow, eventView } from "../../domain/event.ts";
+import { eventKinds, type EventRow, eventView } from "../../domain/event.ts";
 import type { Pool } from "pg";
 import { eventColumns, eventJoins } from "../../ledger/event-columns.ts";
 import { firstUuidAt } from "../../domain/ids.ts";
 import { createWhereBuilder } from "../http/where.ts";
 import { findNamed, idOf, recipientParameter } from "../deliveries/filters.ts";
+import { columnsOf, exportFormat, exportResponses } from "../http/export-formats.ts";
 import { maskFor } from "../http/masking.ts";
 import { type Part, readPageByCreation } from "../http/page-reading.ts";
 import { byCreation, createdBetween, oneOrMore, pageOf, pageQuery } from "../http/pages.ts";
@@ -65,22 +66,48 @@ const event = z
   })
   .openapi("Event");
 
+const filterQuery = z.object({
+  kind: oneOrMore(eventKinds).optional(),
+  delivery: idOf("delivery"),
+  recipient: recipientParameter.optional(),
+  ...createdBetween,
+});
+
 const list = defineRoute({
   method: "get",
   path: "/v1/events",
   access: "viewer",
   summary: "List events: what recipients did with messages, newest first",
-  request: {
-    query: z.object({
-      ...pageQuery(byCreation),
-      kind: oneOrMore(eventKinds).optional(),
-      delivery: idOf("delivery"),
-      recipient: recipientParameter.optional(),
-      ...createdBetween,
-    }),
-  },
+  request: { query: filterQuery.extend(pageQuery(byCreation)) },
   responses: responses(200, "A page of events", pageOf(event)),
 });
+
+const exportRoute = defineRoute({
+  method: "get",
+  path: "/v1/events/export",
+  access: "viewer",
+  needsProof: true,
+  class: "heavy",
+  summary: "Export events as a stream of lines",
+  request: { query: filterQuery.extend(exportFormat) },
+  responses: exportResponses("events", "CSV has every field."),
+});
+
+const columns = columnsOf<z.output<typeof event>>()(
+  "id",
+  "kind",
+  "delivery",
+  "recipient",
+  "notification",
+  "campaign",
+  "entityId",
+  "until",
+  "automated",
+  "at",
+  "publishedAt",
+  "attempts",
+  "detail",
+);
 
 interface ListedRow extends EventRow {
   publishedAt: Date | null;
@@ -88,28 +115,36 @@ interface ListedRow extends EventRow {
   detail: string | null;
 }
 
-export function eventRoutes({ pool }: Services) {
-  return createRouter().openapi(list, async (c) => {
-    const query = c.req.valid("query");
-    const filters = await findNamed(pool, query);
-    const events = await readPageByCreation(
-      query,
-      async (part) => (filters ? readEvents(pool, filters, part) : []),
-      eventJson,
-    );
-    return c.json(maskFor(c, events), 200);
-  });
+export function eventRoutes({ pool, exporter }: Services) {
+  return createRouter()
+    .openapi(list, async (c) => {
+      const query = c.req.valid("query");
+      const filters = await findNamed(pool, query);
+      const events = await readPageByCreation(
+        query,
+        async (part) => (filters ? readEvents(pool, filters, part) : []),
+        eventJson,
+      );
+      return c.json(maskFor(c, events), 200);
+    })
+    .openapi(exportRoute, async (c) => {
+      const { format, ...filters } = c.req.valid("query");
+      const found = await findNamed(pool, filters);
+      return exporter.send(c, {
+        name: "events",
+        action: "event.export",
+        format,
+        filters,
+        columns,
+        pageRows: 1_000,
+        read: async (part) => (found ? readEvents(pool, found, part) : []),
+        toItem: eventJson,
+      });
+    });
 }
 
-interface EventFilters {
-  kind?: EventKind[] | undefined;
-  /** The UUID of the delivery. */
-  delivery?: string | undefined;
-  /** The UUID of the recipient. */
-  recipient?: string | undefined;
-  createdFrom?: Date | undefined;
-  createdBefore?: Date | undefined;
-}
+/** The filters of events, in which UUIDs stand for the delivery and the recipient. */
+type EventFilters = z.output<typeof filterQuery>;
 
 /** Reads a part of the list of events. The statement is not a prepared one, so that PostgreSQL plans it for these values. */
 async function readEvents(

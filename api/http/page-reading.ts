@@ -38,7 +38,7 @@ export async function readPage<Row extends { id: string }, Item>(
 }
 
 /** How many rows of a long page are read at once, and the length of its JSON, in characters, at which it ends. */
-const longPart = 25;
+export const longPart = 25;
 const longPage = 4_000_000;
 
 /**
@@ -118,6 +118,18 @@ function locatePage({ limit, cursor, sort }: PageRequest, fields: Sortable): Pag
     take: limit + 1,
   };
 }
+
+/** Makes the page of a part, for a list in the order of creation that is read through Prisma. */
+export const toPrismaPart = (part: Part): PrismaPage => toPrismaPage(positionOf(part));
+
+/** Makes the position of a part, for a list that may also have other orders. */
+export const positionOf = ({ after, direction, take }: Part): PagePosition => ({
+  field: "createdAt",
+  kind: "creation",
+  after: after === null ? null : { value: null, id: after },
+  direction,
+  take,
+});
 
 function toPrismaPage({ field, kind, after, direction, take }: PagePosition): PrismaPage {
   const beyond = direction === "desc" ? "lt" : "gt";

@@ -40,11 +40,15 @@ describe("a proof of who uses a session", () => {
       "PUT /v1/gates/{kind}/{name}/stop",
       "DELETE /v1/gates/{kind}/{name}/stop",
       "POST /v1/sealing/rotate",
+      "GET /v1/recipients/export",
       "DELETE /v1/recipients/{recipient}",
+      "GET /v1/notifications/export",
       "GET /v1/deliveries/export",
+      "GET /v1/events/export",
       "POST /v1/api-keys",
       "POST /v1/api-keys/{id}/rotate",
       "POST /v1/api-keys/{id}/revoke",
+      "GET /v1/audit/export",
       "DELETE /v1/sessions/{id}",
     ]);
   });
