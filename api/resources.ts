@@ -3,6 +3,7 @@ import { actorRoutes } from "./access/actor-routes.ts";
 import { apiKeyRoutes } from "./access/key-routes.ts";
 import { auditRoutes } from "./access/audit-routes.ts";
 import { openIdRoutes } from "./access/openid-routes.ts";
+import { operatorRoutes } from "./access/operator-routes.ts";
 import { sessionListRoutes } from "./access/session-list-routes.ts";
 import { sessionRoutes } from "./access/session-routes.ts";
 import { actionRoutes } from "./actions/routes.ts";
@@ -142,6 +143,7 @@ export const resources = {
     sessionRoutes,
     openIdRoutes,
     sessionListRoutes,
+    operatorRoutes,
     actorRoutes,
   ],
   search: [searchRoutes],

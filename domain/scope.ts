@@ -62,6 +62,7 @@ const resources: Record<string, string> = {
   sealing: "operations",
   "api-keys": "api-keys",
   sessions: "sessions",
+  operators: "sessions",
   "sign-in-codes": "sessions",
   stream: "operations",
   alerts: "operations",

@@ -8,9 +8,9 @@ import { byCreation, pageOf, pageQuery } from "../http/pages.ts";
 import { exampleIdOf, idParams, readPathId, throwNotFound } from "../http/path-ids.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, problemResponse, responses } from "../http/router.ts";
-import { bootstrapName, idleMs } from "../http/sessions.ts";
+import { bootstrapName } from "../http/sessions.ts";
 import type { Services } from "../services.ts";
-import { createCode } from "./session-store.ts";
+import { createCode, sessionsInForce } from "./session-store.ts";
 
 const listedSession = z
   .object({
@@ -82,7 +82,7 @@ export function sessionListRoutes(services: Services) {
         byCreation,
         (selection) =>
           prisma.session.findMany({
-            ...filterBy(selection, inForceAt(clock())),
+            ...filterBy(selection, sessionsInForce(clock())),
             include: withOwner,
           }),
         listedJson,
@@ -117,15 +117,6 @@ const withOwner = {
   apiKey: { select: { id: true, name: true, role: true } },
   operator: { select: { id: true, name: true } },
 } as const;
-
-const inForceAt = (now: Date): Prisma.SessionWhereInput => ({
-  expiresAt: { gt: now },
-  lastUsedAt: { gt: new Date(now.getTime() - idleMs) },
-  OR: [
-    { apiKey: null },
-    { apiKey: { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] } },
-  ],
-});
 
 type ListedRow = Prisma.SessionGetPayload<{ include: typeof withOwner }>;
 

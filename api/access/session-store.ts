@@ -96,9 +96,9 @@ async function identify(
   if ("code" in by) return redeemCode(client, { sessions, code: by.code, now });
   const { issuer, subject, name, role } = by.operator;
   const { rows } = await client.query<{ id: string }>(
-    `INSERT INTO operators (id, issuer, subject, name, created_at, last_sign_in_at) VALUES ($1, $2, $3, $4, $5, $5)
-     ON CONFLICT (issuer, subject) DO UPDATE SET name = excluded.name, last_sign_in_at = excluded.last_sign_in_at RETURNING id`,
-    [newUuid(now), issuer, subject, name, now],
+    `INSERT INTO operators (id, issuer, subject, name, role, created_at, last_sign_in_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
+     ON CONFLICT (issuer, subject) DO UPDATE SET name = excluded.name, role = excluded.role, last_sign_in_at = excluded.last_sign_in_at RETURNING id`,
+    [newUuid(now), issuer, subject, name, role, now],
   );
   return callerOfOperator(rows[0]!.id, role);
 }
@@ -164,6 +164,17 @@ export async function beginSession(
     return secret;
   });
 }
+
+/** The sessions that have not ended: those whose time is over are removed later. */
+export const sessionsInForce = (now: Date) =>
+  ({
+    expiresAt: { gt: now },
+    lastUsedAt: { gt: new Date(now.getTime() - idleMs) },
+    OR: [
+      { apiKey: null },
+      { apiKey: { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] } },
+    ],
+  }) satisfies Prisma.SessionWhereInput;
 
 /** Ends the sessions of a key whose secret has become invalid, and removes its codes. */
 export async function endSessionsOfKey(

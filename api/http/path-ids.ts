@@ -13,6 +13,7 @@ const nouns = {
   group: "group",
   inboxItem: "item of your inbox",
   notification: "notification",
+  operator: "operator",
   savedView: "saved view",
   session: "session",
   suppression: "suppression",

@@ -64,6 +64,7 @@ export const tagDescriptions: Record<string, string> = {
   "api-keys": "Keys that give access to this API, with their rights.",
   session: "Signing in to the console, and out of it.",
   sessions: "Browsers that are signed in to the console.",
+  operators: "People who sign in to the console through the OpenID provider.",
   "sign-in-codes": "Codes that sign in to the console once.",
   stream: "Hints to the console about what has changed.",
   search: "One search over everything that has a name.",

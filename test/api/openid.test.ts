@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { parseSubnet } from "../../lib/outbound/addresses.ts";
 import { browse, fromConsole } from "../support/browser-requests.ts";
 import { startOpenIdIssuer } from "../support/openid-issuer.ts";
@@ -221,6 +222,90 @@ describe("signing in through an OpenID provider", () => {
     for (const secret of [...cookie.split("=")[1]!.split("~"), back.searchParams.get("code")!])
       expect(written).not.toContain(secret);
     expect(written).not.toContain("Ada");
+  });
+});
+
+describe("operators", () => {
+  const list = async (query = "") =>
+    (await api.send("GET", `/v1/operators${query}`)).body.items as {
+      id: string;
+      name: string;
+      role: string | null;
+      issuer: string;
+      createdAt: string;
+      lastSeenAt: string;
+      sessions: number;
+    }[];
+  const signInAs = async (sub: string, groups: string[]) => {
+    const claims = {
+      name: `${sub} of the list`,
+      groups,
+      auth_time: Math.floor(Date.now() / 1_000),
+    };
+    issuer.state.person = { sub, claims };
+    const { sent } = await signInThere({ proof: true });
+    const { body } = await browse(api, "GET", "/v1/session", { headers: sent });
+    return { sent, actor: body.actor as string };
+  };
+
+  it("are listed with the role of their last sign-in and the number of their sessions", async () => {
+    const first = await signInAs("grace", ["marketing"]);
+    const { actor, sent } = await signInAs("grace", ["staff"]);
+    expect(actor).toBe(first.actor);
+    const { id } = (await browse(api, "GET", "/v1/session", { headers: sent })).body;
+    const find = async (query: string) => (await list(query)).find((one) => one.id === actor);
+    const found = (await find(""))!;
+    expect(found).toEqual({
+      id: actor,
+      name: "grace of the list",
+      role: "viewer",
+      issuer: issuer.url,
+      createdAt: expect.any(String) as string,
+      lastSeenAt: expect.any(String) as string,
+      sessions: 2,
+    });
+    expect(Date.parse(found.lastSeenAt)).toBeGreaterThan(Date.parse(found.createdAt));
+    const inAnHour = new Date(Date.now() + 3_600_000);
+    await api.prisma.session.update({
+      where: { id: parsePublicId("session", id)! },
+      data: { lastUsedAt: inAnHour },
+    });
+    expect((await find(""))!.lastSeenAt).toBe(inAnHour.toISOString());
+    expect(await find("?role=viewer,admin&state=signed-in")).toBeDefined();
+    expect(await find("?role=sender")).toBeUndefined();
+    expect(await find("?state=signed-out")).toBeUndefined();
+    const { body } = await api.send("GET", "/v1/operators?limit=1");
+    const next = await list(`?limit=1&cursor=${body.nextCursor}`);
+    expect([body.items[0].id, next.length, next[0]!.id === actor]).toEqual([actor, 1, false]);
+  });
+
+  it("lose all their sessions at once, which is audited, and may sign in again", async () => {
+    const person = await signInAs("linus", ["ops"]);
+    const again = await signInAs("linus", ["ops"]);
+    const admin = await signInAs("grace", ["ops"]);
+    const path = `/v1/operators/${person.actor}/sessions`;
+    const end = () => browse(api, "DELETE", path, { headers: admin.sent });
+    const read = async (sent: Record<string, string>) =>
+      (await browse(api, "GET", "/v1/session", { headers: sent })).status;
+    expect((await end()).status).toBe(204);
+    expect([await read(person.sent), await read(again.sent), await read(admin.sent)]).toEqual([
+      401, 401, 200,
+    ]);
+    const find = async () =>
+      (await list("?state=signed-out")).find(({ id }) => id === person.actor);
+    expect(await find()).toMatchObject({ role: "admin", sessions: 0 });
+    // Nothing is left to end, and so nothing is recorded.
+    expect((await end()).status).toBe(204);
+    const audited = `/v1/audit?resource=${person.actor}&action=operator.end_sessions`;
+    const { items } = (await api.send("GET", audited)).body;
+    expect(items).toEqual([expect.objectContaining({ actor: admin.actor })]);
+    expect(items[0].before.sessions).toHaveLength(2);
+    expect(await read((await signInAs("linus", ["ops"])).sent)).toBe(200);
+  });
+
+  it("that do not exist have no sessions to end", async () => {
+    const nobody = `/v1/operators/${publicId("operator", newUuid())}/sessions`;
+    expect((await api.send("DELETE", nobody)).status).toBe(404);
   });
 });
 

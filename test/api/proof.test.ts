@@ -50,6 +50,7 @@ describe("a proof of who uses a session", () => {
       "POST /v1/api-keys/{id}/revoke",
       "GET /v1/audit/export",
       "DELETE /v1/sessions/{id}",
+      "DELETE /v1/operators/{id}/sessions",
     ]);
   });
 
