@@ -48,7 +48,7 @@ const begin = defineRoute({
   access: "public",
   summary: "Begin to sign in to the console through the OpenID provider",
   description:
-    "Redirects the browser to the provider, with `state`, `nonce` and PKCE, which a cookie binds to this browser for 10 minutes. 404 if no provider is configured.",
+    "Redirects the browser to the provider, with `state`, `nonce` and PKCE, which a cookie binds to this browser for 10 minutes. 404 if no provider is configured: register `<PUBLIC_URL>/v1/session/oidc/callback` with one, and set `OIDC_ISSUER`, `OIDC_CLIENT_ID`, `OIDC_CLIENT_SECRET` and `OIDC_ROLES`, such as `ops=admin, marketing=sender, *=viewer`. The provider has to put the groups of a person into the ID token, in the claim that `OIDC_GROUPS_CLAIM` names. docs/console.md says more.",
   request: {
     query: z.object({
       proof: z.enum(["true"]).optional().openapi({

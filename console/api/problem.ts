@@ -39,6 +39,13 @@ export async function answerOf<Given extends ClientResponse<unknown, number, str
   return (await readBody((await responding) as unknown as Response)) as AnswerOf<Given>;
 }
 
+/** Whether the API has refused the cursor of a page, as it does if an old link is of a list in another order. */
+export const isRefusedCursor = (error: unknown): boolean =>
+  error instanceof ApiProblem &&
+  (error.details?.errors ?? []).some(
+    ({ in: place, field }) => place === "query" && field === "cursor",
+  );
+
 /** Whether the same request may succeed if it is sent again soon. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof ApiProblem)) return true;

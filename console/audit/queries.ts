@@ -7,8 +7,8 @@ import type { AuditSearch } from "./search.ts";
 
 export type AuditEntry = AnswerOf<typeof api.v1.audit.$get>["items"][number];
 
-/** A page of the audit trail, the newest entries first. */
-export function auditQuery({
+/** The parameters of `GET /v1/audit`. */
+export const toAuditQuery = ({
   action,
   actor,
   resource,
@@ -16,19 +16,20 @@ export function auditQuery({
   from,
   before,
   cursor,
-}: AuditSearch) {
-  const query = {
-    limit: "50",
-    ...omitUndefined({
-      action,
-      actor,
-      resource,
-      requestId: request,
-      createdFrom: from,
-      createdBefore: before,
-      cursor,
-    }),
-  };
+}: AuditSearch) =>
+  omitUndefined({
+    action,
+    actor,
+    resource,
+    requestId: request,
+    createdFrom: from,
+    createdBefore: before,
+    cursor,
+  });
+
+/** A page of the audit trail, the newest entries first. */
+export function auditQuery(search: AuditSearch) {
+  const query = { limit: "50", ...toAuditQuery(search) };
   return queryOptions({
     queryKey: ["audit", query],
     queryFn: ({ signal }) => answerOf(api.v1.audit.$get({ query }, { init: { signal } })),

@@ -4,6 +4,7 @@ import { Fragment } from "react";
 import { includesRole, useSession } from "../api/session.ts";
 import { ActorName } from "../parts/actor-name.tsx";
 import { IconButton } from "../parts/button.tsx";
+import { ExportMenu } from "../parts/export-menu.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
@@ -14,16 +15,23 @@ import table from "../parts/table.module.css";
 import { describeAction } from "../words/actions.ts";
 import { EntryDetails } from "./entry-details.tsx";
 import { FilterBar } from "./filter-bar.tsx";
-import { type AuditEntry, auditQuery } from "./queries.ts";
+import { type AuditEntry, auditQuery, toAuditQuery } from "./queries.ts";
+import type { AuditSearch } from "./search.ts";
 import styles from "./screen.module.css";
 
 /** Who changed what, the newest first. */
 export function AuditScreen() {
   const { role } = useSession();
+  const { tz: _, why: __, peek: ___, ...search } = useSearch({ from: "/audit" });
+  const isAdmin = includesRole(role, "admin");
   return (
-    <Page title="Audit" documentTitle="Audit">
-      {includesRole(role, "admin") ? (
-        <Trail />
+    <Page
+      title="Audit"
+      documentTitle="Audit"
+      actions={isAdmin && <ExportMenu list="audit" query={toAuditQuery(search)} />}
+    >
+      {isAdmin ? (
+        <Trail search={search} />
       ) : (
         <Panel>
           <Empty icon="shield" title="Your role does not include the audit trail">
@@ -35,8 +43,7 @@ export function AuditScreen() {
   );
 }
 
-function Trail() {
-  const { tz: _, why: __, peek: ___, ...search } = useSearch({ from: "/audit" });
+function Trail({ search }: { search: AuditSearch }) {
   const navigate = useNavigate({ from: "/audit" });
   const { data, error, refetch, isPlaceholderData } = useQuery({
     ...auditQuery(search),

@@ -82,9 +82,3 @@ export const countQuery = (search: DeliverySearch) =>
     },
     enabled: false,
   });
-
-/** The address of the export of what the filters match. */
-export function exportUrl(search: DeliverySearch, format: "csv" | "ndjson"): string {
-  const { sort: _, cursor: __, ...query } = toDeliveryQuery(search);
-  return `/v1/deliveries/export?${new URLSearchParams({ ...(query as Record<string, string>), format }).toString()}`;
-}

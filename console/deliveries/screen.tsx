@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { deliveriesQuery } from "./queries.ts";
 import { Button } from "../parts/button.tsx";
+import { ExportMenu } from "../parts/export-menu.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
@@ -9,8 +10,7 @@ import { FilterBar } from "./filter-bar.tsx";
 import { omitUndefined } from "../shell/url.ts";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { Columns } from "./columns.tsx";
-import { ExportMenu } from "./export-menu.tsx";
-import { countFilters, type DeliverySearch, filtersOf, lookOf } from "./search.ts";
+import { countFilters, type DeliverySearch, filtersOf, lookOf, toDeliveryQuery } from "./search.ts";
 import { SelectableRows } from "./selectable-rows.tsx";
 import { Timeline } from "./timeline.tsx";
 
@@ -53,7 +53,7 @@ export function DeliveriesScreen() {
           >
             {search.order === "oldest" ? "Oldest first" : "Newest first"}
           </Button>
-          <ExportMenu search={search} />
+          <ExportMenu list="deliveries" query={toDeliveryQuery(search)} />
         </>
       }
     >

@@ -4,6 +4,7 @@ import { lazy, Suspense, useRef } from "react";
 import { priorities } from "../../domain/priority.ts";
 import { Button } from "../parts/button.tsx";
 import { Choice, ChosenFilter, Filters } from "../parts/filters.tsx";
+import { ExportMenu } from "../parts/export-menu.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
 import { shortenId } from "../parts/short-id.tsx";
@@ -13,7 +14,12 @@ import { prefixOf } from "../shell/url.ts";
 import { priorityWords, toWords } from "../words/statuses.ts";
 import { NotificationTable } from "./notification-table.tsx";
 import { notificationsQuery } from "./queries.ts";
-import { filtersOf, type NotificationFilters, type NotificationSearch } from "./search.ts";
+import {
+  filtersOf,
+  type NotificationFilters,
+  type NotificationSearch,
+  toNotificationQuery,
+} from "./search.ts";
 
 const NotifyDialog = lazy(() => import("./notify-dialog.tsx"));
 
@@ -39,9 +45,12 @@ export function NotificationsScreen() {
       title="Notifications"
       documentTitle="Notifications"
       actions={
-        <Button kind="primary" icon="send" needs="sender" onClick={() => openDialog("new")}>
-          Notify
-        </Button>
+        <>
+          <ExportMenu list="notifications" query={toNotificationQuery(search)} />
+          <Button kind="primary" icon="send" needs="sender" onClick={() => openDialog("new")}>
+            Notify
+          </Button>
+        </>
       }
     >
       <FilterBar filters={filters} onChange={change} />

@@ -1,5 +1,6 @@
+import { useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
-import { ApiProblem } from "../api/problem.ts";
+import { ApiProblem, isRefusedCursor } from "../api/problem.ts";
 import { Button, IconButton } from "./button.tsx";
 import { Icon, type IconName } from "./icon.tsx";
 import styles from "./states.module.css";
@@ -76,6 +77,7 @@ export function Failed({
   retry: () => void;
 }) {
   const status = error instanceof ApiProblem ? error.status : null;
+  if (isRefusedCursor(error)) return <LostPage />;
   if (status === 401)
     return (
       <State icon="person" title="You are signed out">
@@ -110,6 +112,30 @@ export function Failed({
       }
     >
       <ProblemText error={error} />
+    </State>
+  );
+}
+
+/** The cursor in the address is of another list, or incomplete. The filters in the address still hold. */
+function LostPage() {
+  const navigate = useNavigate();
+  const showFirst = () =>
+    void navigate({
+      to: ".",
+      search: ((before: object) => ({ ...before, cursor: undefined })) as never,
+      replace: true,
+    });
+  return (
+    <State
+      icon="search"
+      title="This page of the list cannot be found"
+      actions={
+        <Button icon="left" onClick={showFirst}>
+          Show the first page
+        </Button>
+      }
+    >
+      The address belongs to the list in another order, or is incomplete. Filters are kept.
     </State>
   );
 }

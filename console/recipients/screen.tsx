@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
+import { ExportMenu } from "../parts/export-menu.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Pages } from "../parts/pages.tsx";
@@ -43,9 +44,20 @@ export function RecipientsScreen() {
       title="Recipients"
       documentTitle="Recipients"
       actions={
-        <a href="/docs" className={styles.import} target="_blank" rel="noreferrer">
-          <Icon name="external" /> Import through the API
-        </a>
+        <>
+          <a href="/docs" className={styles.import} target="_blank" rel="noreferrer">
+            <Icon name="external" /> Import through the API
+          </a>
+          <ExportMenu
+            list="recipients"
+            query={{ segment: search.segment }}
+            refusal={
+              found
+                ? "What you look for is personal, and would be in the address of the download. Clear the search to export."
+                : undefined
+            }
+          />
+        </>
       }
     >
       <SearchBar

@@ -1,18 +1,19 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useSession } from "../api/session.ts";
 import { ActorName } from "../parts/actor-name.tsx";
 import { Button } from "../parts/button.tsx";
 import { Check } from "../parts/form.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
-import { Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
-import { Empty, Failed, Loading } from "../parts/states.tsx";
+import { Empty } from "../parts/states.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import table from "../parts/table.module.css";
 import { usePaletteActions } from "../shell/palette-actions.ts";
+import { omitUndefined } from "../shell/url.ts";
 import { capitalise } from "../words/statuses.ts";
 import { CreateKeyDialog } from "./create-key-dialog.tsx";
+import { ListPanel } from "./list-panel.tsx";
 import { RevokeDialog, RotateDialog } from "./key-dialogs.tsx";
 import { type ApiKey, keysQuery, type KeyWithSecret } from "./queries.ts";
 import { SecretDialog } from "./secret-dialog.tsx";
@@ -26,13 +27,10 @@ type Over =
 /** The API keys: who has which access, and until when. */
 export function KeysTab() {
   const [over, setOver] = useState<Over | null>(null);
-  const [hasEnded, setEnded] = useState(false);
-  const [cursor, setCursor] = useState<string | undefined>();
-  const { data, error, refetch, isPlaceholderData } = useQuery({
-    ...keysQuery({
-      ...(!hasEnded && { state: "active" }),
-      ...(cursor !== undefined && { cursor }),
-    }),
+  const { cursor, keys } = useSearch({ from: "/settings" });
+  const navigate = useNavigate({ from: "/settings" });
+  const page = useQuery({
+    ...keysQuery(omitUndefined({ state: keys === "all" ? undefined : "active", cursor })),
     placeholderData: keepPreviousData,
   });
   usePaletteActions([
@@ -44,11 +42,15 @@ export function KeysTab() {
     <>
       <div className={styles.above}>
         <Check
-          checked={hasEnded}
-          onChange={({ target }) => {
-            setEnded(target.checked);
-            setCursor(undefined);
-          }}
+          checked={keys === "all"}
+          onChange={({ target }) =>
+            void navigate({
+              search: ({ cursor: _, ...before }) => ({
+                ...before,
+                keys: target.checked ? "all" : undefined,
+              }),
+            })
+          }
         >
           Also keys that have expired or been revoked
         </Check>
@@ -56,31 +58,18 @@ export function KeysTab() {
           Create a key
         </Button>
       </div>
-      <Panel isFlush>
-        {data ? (
-          data.items.length > 0 ? (
-            <KeyTable keys={data.items} onAsk={(kind, key) => setOver({ kind, key })} />
-          ) : (
-            <Empty icon="shield" title="No API keys yet">
-              Give each person and each service a key of its own, with the least role that it needs.
-              Each can then be revoked alone, and the audit trail says who did what.
-            </Empty>
-          )
-        ) : error ? (
-          <Failed what="the API keys" error={error} retry={() => void refetch()} />
-        ) : (
-          <Loading what="the API keys" />
-        )}
-        {data && (data.nextCursor !== null || cursor !== undefined) && (
-          <Pages
-            shown={data.items.length}
-            isFirst={cursor === undefined}
-            nextCursor={data.nextCursor}
-            isStale={isPlaceholderData}
-            onTurn={setCursor}
-          />
-        )}
-      </Panel>
+      <ListPanel
+        page={page}
+        what="the API keys"
+        empty={
+          <Empty icon="shield" title="No API keys yet">
+            Give each person and each service a key of its own, with the least role that it needs.
+            Each can then be revoked alone, and the audit trail says who did what.
+          </Empty>
+        }
+      >
+        {(keys) => <KeyTable keys={keys} onAsk={(kind, key) => setOver({ kind, key })} />}
+      </ListPanel>
       {over?.kind === "create" && <CreateKeyDialog onClose={close} onMade={showSecret} />}
       {over?.kind === "rotate" && (
         <RotateDialog apiKey={over.key} onClose={close} onMade={showSecret} />

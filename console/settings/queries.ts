@@ -5,6 +5,7 @@ import { answerOf, readBody } from "../api/problem.ts";
 
 export type ApiKey = AnswerOf<(typeof api.v1)["api-keys"]["$get"]>["items"][number];
 export type ListedSession = AnswerOf<typeof api.v1.sessions.$get>["items"][number];
+export type Operator = AnswerOf<typeof api.v1.operators.$get>["items"][number];
 export type KeyWithSecret = AnswerOf<(typeof api.v1)["api-keys"]["$post"]>;
 export type NewKey = Parameters<(typeof api.v1)["api-keys"]["$post"]>[0]["json"];
 
@@ -22,6 +23,13 @@ export const sessionsQuery = (query: { cursor?: string }) =>
       answerOf(api.v1.sessions.$get({ query: { ...query, limit: "50" } }, { init: { signal } })),
   });
 
+export const operatorsQuery = (query: { cursor?: string; state?: "signed-in" | "signed-out" }) =>
+  queryOptions({
+    queryKey: ["operators", query],
+    queryFn: ({ signal }) =>
+      answerOf(api.v1.operators.$get({ query: { ...query, limit: "50" } }, { init: { signal } })),
+  });
+
 export const createKey = (json: NewKey) => answerOf(api.v1["api-keys"].$post({ json }));
 
 export const rotateKey = (id: string, overlapSeconds: number) =>
@@ -35,3 +43,8 @@ export const revokeKey = (id: string, key: string) =>
 
 export const endSession = async (id: string) =>
   void (await readBody(await api.v1.sessions[":id"].$delete({ param: { id } })));
+
+export const endSessionsOf = async (operator: string) =>
+  void (await readBody(
+    await api.v1.operators[":id"].sessions.$delete({ param: { id: operator } }),
+  ));

@@ -6,6 +6,7 @@ import { Tabs } from "../parts/tabs.tsx";
 import { AboutTab } from "./about-tab.tsx";
 import { AppearanceTab } from "./appearance-tab.tsx";
 import { KeysTab } from "./keys-tab.tsx";
+import { OperatorsTab } from "./operators-tab.tsx";
 import { type SettingsTab, settingsTabs, tabNames } from "./search.ts";
 import { SessionsTab } from "./sessions-tab.tsx";
 import { ViewsTab } from "./views-tab.tsx";
@@ -13,13 +14,18 @@ import { ViewsTab } from "./views-tab.tsx";
 const contents: Record<SettingsTab, () => React.ReactNode> = {
   keys: KeysTab,
   sessions: SessionsTab,
+  operators: OperatorsTab,
   views: ViewsTab,
   appearance: AppearanceTab,
   about: AboutTab,
 };
 
-/** Tabs that only admins may read. */
-const adminTabs: readonly SettingsTab[] = ["keys", "sessions"];
+/** What the tabs have that only admins may read. */
+const adminContents: Partial<Record<SettingsTab, string>> = {
+  keys: "API keys",
+  sessions: "the sessions of others",
+  operators: "the operators",
+};
 
 /** Who has access, and how the console looks for the person who uses it. */
 export function SettingsScreen() {
@@ -27,6 +33,7 @@ export function SettingsScreen() {
   const isAdmin = includesRole(role, "admin");
   const { tab = isAdmin ? "keys" : "views" } = useSearch({ from: "/settings" });
   const Content = contents[tab];
+  const adminContent = adminContents[tab];
   return (
     <Page title="Settings" documentTitle={`${tabNames[tab]} · Settings`}>
       <Tabs
@@ -37,15 +44,12 @@ export function SettingsScreen() {
           isCurrent: each === tab,
         }))}
       />
-      {isAdmin || !adminTabs.includes(tab) ? (
+      {isAdmin || adminContent === undefined ? (
         <Content />
       ) : (
         <Panel>
-          <Empty
-            icon="shield"
-            title={`Your role does not include ${tab === "keys" ? "API keys" : "the sessions of others"}`}
-          >
-            They give access to Tidings, and need the role admin. You have the role {role}.
+          <Empty icon="shield" title={`Your role does not include ${adminContent}`}>
+            They are about access to Tidings, and need the role admin. You have the role {role}.
           </Empty>
         </Panel>
       )}

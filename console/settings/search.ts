@@ -1,10 +1,20 @@
+import { readText } from "../shell/url.ts";
+
 /** The parts of the settings. */
-export const settingsTabs = ["keys", "sessions", "views", "appearance", "about"] as const;
+export const settingsTabs = [
+  "keys",
+  "sessions",
+  "operators",
+  "views",
+  "appearance",
+  "about",
+] as const;
 export type SettingsTab = (typeof settingsTabs)[number];
 
 export const tabNames: Record<SettingsTab, string> = {
   keys: "API keys",
   sessions: "Sessions",
+  operators: "Operators",
   views: "Saved views",
   appearance: "Appearance",
   about: "About",
@@ -13,8 +23,20 @@ export const tabNames: Record<SettingsTab, string> = {
 /** What the address of the settings says. */
 export interface SettingsSearch {
   tab?: SettingsTab | undefined;
+  /** The page of the list in the tab. */
+  cursor?: string | undefined;
+  /** Whether keys that have ended are listed too. */
+  keys?: "all" | undefined;
+  /** Whether the listed operators are signed in. */
+  state?: OperatorState | undefined;
 }
+
+const operatorStates = ["signed-in", "signed-out"] as const;
+type OperatorState = (typeof operatorStates)[number];
 
 export const readSettingsSearch = (raw: Record<string, unknown>): SettingsSearch => ({
   tab: settingsTabs.find((tab) => tab === raw["tab"]),
+  cursor: readText(raw["cursor"], 1_000),
+  keys: raw["keys"] === "all" ? "all" : undefined,
+  state: operatorStates.find((state) => state === raw["state"]),
 });

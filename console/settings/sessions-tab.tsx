@@ -1,50 +1,36 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { Link, useSearch } from "@tanstack/react-router";
 import { useSession } from "../api/session.ts";
 import { Button } from "../parts/button.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
-import { Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
-import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
+import { Empty, ProblemBanner } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { showToast } from "../parts/toast.tsx";
+import { omitUndefined } from "../shell/url.ts";
 import { capitalise } from "../words/statuses.ts";
+import { ListPanel } from "./list-panel.tsx";
 import { endSession, type ListedSession, sessionsQuery } from "./queries.ts";
 import styles from "./settings.module.css";
 
 /** The browsers that are signed in, with who uses them. */
 export function SessionsTab() {
-  const [cursor, setCursor] = useState<string | undefined>();
-  const { data, error, refetch, isPlaceholderData } = useQuery({
-    ...sessionsQuery(cursor === undefined ? {} : { cursor }),
+  const { cursor } = useSearch({ from: "/settings" });
+  const page = useQuery({
+    ...sessionsQuery(omitUndefined({ cursor })),
     placeholderData: keepPreviousData,
   });
   return (
-    <Panel isFlush>
-      {data ? (
-        data.items.length > 0 ? (
-          <SessionTable sessions={data.items} />
-        ) : (
-          <Empty icon="person" title="Nobody is signed in">
-            Each browser that signs in to the console has a session.
-          </Empty>
-        )
-      ) : error ? (
-        <Failed what="the sessions" error={error} retry={() => void refetch()} />
-      ) : (
-        <Loading what="the sessions" />
-      )}
-      {data && (data.nextCursor !== null || cursor !== undefined) && (
-        <Pages
-          shown={data.items.length}
-          isFirst={cursor === undefined}
-          nextCursor={data.nextCursor}
-          isStale={isPlaceholderData}
-          onTurn={setCursor}
-        />
-      )}
-    </Panel>
+    <ListPanel
+      page={page}
+      what="the sessions"
+      empty={
+        <Empty icon="person" title="Nobody is signed in">
+          Each browser that signs in to the console has a session.
+        </Empty>
+      }
+    >
+      {(sessions) => <SessionTable sessions={sessions} />}
+    </ListPanel>
   );
 }
 

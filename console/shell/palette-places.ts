@@ -20,6 +20,7 @@ const offers: Partial<Record<string, Pick<Place, "name" | "icon">>> = {
   grp: { name: "Deliveries of this batch or digest", icon: "deliveries" },
   key: { name: "API keys", icon: "settings" },
   ses: { name: "Sessions", icon: "settings" },
+  opr: { name: "Operators", icon: "settings" },
   viw: { name: "Saved views", icon: "settings" },
 };
 

@@ -24,6 +24,8 @@ export function linkOfId(id: string): LinkProps | null {
       return { to: "/settings", search: { tab: "keys" } };
     case "ses":
       return { to: "/settings", search: { tab: "sessions" } };
+    case "opr":
+      return { to: "/settings", search: { tab: "operators" } };
     case "viw":
       return { to: "/settings", search: { tab: "views" } };
     default:

@@ -15,6 +15,7 @@ const happened: Readonly<Record<string, string>> = {
   duplicate: "duplicated",
   edit: "edited",
   end: "ended",
+  end_sessions: "sessions ended",
   erase: "erased",
   export: "exported",
   import: "imported",

@@ -132,7 +132,7 @@ const places: readonly {
     name: "the audit trail with the details of an entry",
     path: () => "audit?action=campaign",
     act: (page) => page.locator("tbody tr[id] button").first().click(),
-    ready: (page) => page.getByRole("rowheader", { name: "Name" }).waitFor(),
+    ready: (page) => page.locator("main dl").first().waitFor(),
   },
   {
     name: "no changes",
@@ -171,6 +171,16 @@ const places: readonly {
     name: "the sessions",
     path: () => "settings?tab=sessions",
     ready: (page) => page.getByText("(this browser)").waitFor(),
+  },
+  {
+    name: "no OpenID provider",
+    path: () => "settings?tab=operators",
+    ready: (page) => page.getByText("No OpenID provider is configured").waitFor(),
+  },
+  {
+    name: "a page that cannot be found",
+    path: () => "audit?cursor=of-an-old-link",
+    ready: (page) => page.getByRole("button", { name: "Show the first page" }).waitFor(),
   },
   {
     name: "no saved views",

@@ -177,6 +177,104 @@ describe("signing in with an organisation", () => {
   });
 });
 
+describe("operators", () => {
+  it("are listed with their sessions, which end together after a proof", async () => {
+    const person = { sub: "grace", claims: { name: "Grace H.", groups: ["ops"] } };
+    issuer.state.person = person;
+    const other = await world.visit("settings?tab=operators");
+    await other.getByRole("link", { name: "Sign in with your organisation" }).click();
+    await other.getByRole("button", { name: "Signed in as Grace H." }).waitFor();
+    world.complaints.length = 0;
+
+    const page = await world.open("settings?tab=operators&state=signed-in");
+    const row = page.getByRole("row", { name: /Grace H\./ });
+    expect(await row.getByRole("cell").allTextContents()).toEqual(
+      expect.arrayContaining(["Admin", issuer.url.replace("http://", ""), "1"]),
+    );
+    await world.forgetProof(page);
+    await row.getByRole("button", { name: "End the sessions of Grace H." }).click();
+    await dialog(page, "End the sessions of Grace H.")
+      .getByRole("button", { name: "End the sessions" })
+      .click();
+    const proof = dialog(page, "Confirm that it is you");
+    await proof.getByLabel("API key of Ada Admin").fill(world.adminKey);
+    await proof.getByRole("button", { name: "Confirm" }).click();
+    await page.getByText("The sessions of Grace H. are ended.").waitFor();
+    await row.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Not signed in" }).click();
+    await row.waitFor();
+    const end = row.getByRole("button", { name: "End the sessions of Grace H." });
+    expect(await end.isDisabled()).toBe(true);
+    await until(async () => {
+      await other.reload();
+      return other.getByLabel("API key").isVisible();
+    }, patience).toBe(true);
+    expect(world.complaints).toEqual([]);
+  });
+});
+
+describe("exports", () => {
+  it.each([
+    ["audit?action=segment", "/v1/audit?action=segment"],
+    ["notifications?priority=high", "/v1/notifications?priority=high"],
+    ["recipients?segment=hostile", "/v1/recipients?segment=hostile"],
+  ])("of %s have what the filters match", async (place, list) => {
+    const page = await world.open(place);
+    await page.getByRole("button", { name: "Export" }).click();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: /^NDJSON/ }).click(),
+    ]);
+    let text = "";
+    for await (const part of await download.createReadStream()) text += String(part);
+    const ids = text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => (JSON.parse(line) as { id: string }).id);
+    const { items } = (await world.api.send("GET", `${list}&limit=200`)).body;
+    expect(ids).toEqual(items.map(({ id }: { id: string }) => id));
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("of recipients put nothing into an address that was looked for", async () => {
+    const page = await world.open("recipients");
+    await page.getByLabel("Find by external id").fill("u1@example.org");
+    await page.keyboard.press("Enter");
+    const button = page.getByRole("button", { name: "Export" });
+    await until(() => button.getAttribute("aria-disabled"), patience).toBe("true");
+    // It is marked as disabled, and says why to those who press it nevertheless.
+    await button.click({ force: true });
+    await page.getByText("Clear the search to export").waitFor();
+    expect(await page.getByRole("link", { name: /^CSV/ }).count()).toBe(0);
+    await page.getByRole("button", { name: "Clear" }).first().click();
+    await until(() => button.getAttribute("aria-disabled"), patience).toBeNull();
+    expect(world.complaints).toEqual([]);
+  });
+});
+
+describe("a cursor of another list", () => {
+  it("leads to the first page, wherever it is", async () => {
+    const { body } = await world.api.send("GET", "/v1/deliveries?limit=1");
+    const cursor = body.nextCursor as string;
+    const page = await world.open(`deliveries?order=oldest&cursor=${cursor}`);
+    for (const place of [
+      `deliveries?order=oldest&cursor=${cursor}`,
+      "audit?action=segment&cursor=x",
+      "settings?tab=keys&cursor=x",
+      "notifications?cursor=x",
+    ]) {
+      await page.goto(world.url + place);
+      await page.getByRole("button", { name: "Show the first page" }).click();
+      await page.locator("tbody tr").first().waitFor();
+      const { searchParams } = new URL(page.url());
+      const kept = new URLSearchParams(place.split("?")[1]);
+      kept.delete("cursor");
+      expect(Object.fromEntries(searchParams)).toEqual(Object.fromEntries(kept));
+    }
+    expect(world.complaints).toEqual([]);
+  });
+});
+
 describe("the audit trail", () => {
   it("says who changed what from what to what, and is filtered in the address", async () => {
     await world.api.send(
@@ -188,12 +286,15 @@ describe("the audit trail", () => {
     const page = await world.open("audit?action=segment");
     const rows = page.locator("tbody tr[id]");
     await until(() => rows.count(), patience).toBeGreaterThan(1);
-    await rows.first().getByText("Segment: update").waitFor();
+    await rows.first().getByText("Segment changed").waitFor();
     await rows.first().getByText("First API key").waitFor();
     await page.keyboard.press("j");
     await page.keyboard.press("Enter");
-    const name = page.getByRole("row", { name: /^Name/ });
-    expect(await name.locator("td").allTextContents()).toEqual([hostile, "Renamed"]);
+    const name = page.locator("dl > div", { has: page.getByText("name", { exact: true }) });
+    await until(() => name.locator("del, ins").allTextContents(), patience).toEqual([
+      hostile,
+      "Renamed",
+    ]);
 
     await page.getByRole("button", { name: "Undo this change" }).click();
     await page.getByText("The change is undone.").waitFor();
@@ -278,7 +379,9 @@ describe("a viewer", () => {
     expect(addresses.length).toBeGreaterThan(6);
     const places = [
       ...addresses.map((address) => address!.replace(/^\/console\/?/, "")),
-      ...["keys", "sessions", "views", "appearance", "about"].map((tab) => `settings?tab=${tab}`),
+      ...["keys", "sessions", "operators", "views", "appearance", "about"].map(
+        (tab) => `settings?tab=${tab}`,
+      ),
       `campaigns/${campaign}`,
       `deliveries/${failed}`,
       `deliveries?peek=${failed}`,

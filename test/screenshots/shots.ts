@@ -240,7 +240,7 @@ export const shots: readonly Shot[] = [
   },
 
   { name: "settings", path: () => "/settings" },
-  ...(["sessions", "views", "appearance", "about"] as const).map((tab): Shot => ({
+  ...(["sessions", "operators", "views", "appearance", "about"] as const).map((tab): Shot => ({
     name: `settings-${tab}`,
     path: () => `/settings?tab=${tab}`,
   })),
