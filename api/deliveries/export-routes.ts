@@ -3,7 +3,7 @@ import { columnsOf, exportFormat, exportResponses } from "../http/export-formats
 import { createRouter, defineRoute } from "../http/router.ts";
 import type { Services } from "../services.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
-import { deliveryAnswer, deliveryJson } from "./store.ts";
+import { type deliveryAnswer, deliveryJson } from "./store.ts";
 
 const exportRoute = defineRoute({
   method: "get",

@@ -1,4 +1,4 @@
-import { z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { findNamed } from "../deliveries/filters.ts";
 import { type Columns, columnsOf, exportFormat, exportResponses } from "../http/export-formats.ts";

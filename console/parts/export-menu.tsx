@@ -74,11 +74,8 @@ export function ExportMenu({ list, query, refusal }: ExportMenuProps) {
 }
 
 /** The address of the export of what the filters of a list match. An export has no pages and no order. */
-function exportUrl(
-  list: string,
-  { sort: _, cursor: __, limit: ___, ...filters }: ExportMenuProps["query"],
-  format: string,
-): string {
+function exportUrl(list: string, listQuery: ExportMenuProps["query"], format: string): string {
+  const { sort: _, cursor: __, ...filters } = listQuery;
   const query = new URLSearchParams({ format });
   for (const [name, value] of Object.entries(filters))
     if (value !== undefined) query.set(name, value);

@@ -45,8 +45,9 @@ export function KeysTab() {
           checked={keys === "all"}
           onChange={({ target }) =>
             void navigate({
-              search: ({ cursor: _, ...before }) => ({
+              search: (before) => ({
                 ...before,
+                cursor: undefined,
                 keys: target.checked ? "all" : undefined,
               }),
             })

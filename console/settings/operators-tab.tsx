@@ -25,8 +25,9 @@ export function OperatorsTab() {
   const { data: ways } = useQuery(waysToSignInQuery);
   const choose = (chosen: "all" | "signed-in" | "signed-out") =>
     void navigate({
-      search: ({ cursor: _, ...before }) => ({
+      search: (before) => ({
         ...before,
+        cursor: undefined,
         state: chosen === "all" ? undefined : chosen,
       }),
     });

@@ -236,7 +236,7 @@ describe("however many rows there are", () => {
       (async () => {
         for await (const _ of response as AsyncIterable<Buffer>);
       })(),
-    ).rejects.toThrow();
+    ).rejects.toThrow("aborted");
     expect(response!.complete).toBe(false);
   });
 
