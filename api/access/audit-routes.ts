@@ -3,6 +3,7 @@ import { publicId } from "../../domain/ids.ts";
 import { text } from "../../domain/text.ts";
 import type { AuditEntry, Prisma } from "../../prisma/generated/client.ts";
 import { columnsOf, exportFormat, exportResponses } from "../http/export-formats.ts";
+import { maskFor } from "../http/masking.ts";
 import {
   filterBy,
   filterByCreation,
@@ -116,7 +117,10 @@ export function auditRoutes({ prisma, exporter }: Services) {
         (page) => prisma.auditEntry.findMany(filterBy(page, ...filters)),
         entryJson,
       );
-      return c.json(entries, 200);
+      const items = entries.items.map((item) =>
+        isOfConfiguration(item) ? item : maskFor(c, item),
+      );
+      return c.json({ ...entries, items }, 200);
     })
     .openapi(exportRoute, async (c) => {
       const { format, ...query } = c.req.valid("query");
@@ -134,6 +138,10 @@ export function auditRoutes({ prisma, exporter }: Services) {
       });
     });
 }
+
+/** Whether an entry is of a change of the configuration. The console undoes these by writing their fields back, and so gets them as they are. */
+const isOfConfiguration = ({ action }: { action: string }): boolean =>
+  /^(?:policy|type|segment|routing-rule)\./.test(action);
 
 function filtersOf(query: z.output<typeof filterQuery>): Prisma.AuditEntryWhereInput[] {
   const { actor, action, resource, requestId } = query;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parsePublicId } from "../../domain/ids.ts";
 import { browse, signIn } from "../support/browser-requests.ts";
-import { type Api, makeKey, seed, startApi } from "./harness.ts";
+import { type Api, apiKey, makeKey, seed, startApi } from "./harness.ts";
 
 const hourMs = 3_600_000;
 
@@ -103,10 +103,11 @@ describe("addresses of recipients", () => {
     ]) {
       const viewer = await api.send("GET", path, undefined, bearer(keys.viewer.secret));
       expect(viewer.status).toBe(200);
-      expect(JSON.stringify(viewer.body), path).not.toMatch(secret);
-      expect(JSON.stringify(viewer.body), path).toContain("•••@example.org");
+      const masked = `${path} ${JSON.stringify(viewer.body)}`;
+      expect(masked).not.toMatch(secret);
+      expect(masked).toContain("•••@example.org");
       const service = await api.send("GET", path, undefined, bearer(keys.sender.secret));
-      expect(JSON.stringify(service.body), path).toMatch(secret);
+      expect(`${path} ${JSON.stringify(service.body)}`).toMatch(secret);
     }
     const shown = await api.send(
       "GET",
@@ -142,6 +143,31 @@ describe("addresses of recipients", () => {
     const changed = await browse(api, "PATCH", path, { body, headers });
     expect(changed.body).toMatchObject({ ...masked, locale: "de-AT" });
     expect((await api.send("GET", path)).body).toMatchObject(full);
+  });
+
+  it("are masked in the audit trail for people, except in changes that are undone by writing back", async () => {
+    const name = "desk@example.org";
+    await api.send("POST", "/v1/segments", {
+      key: "at-desk",
+      name,
+      filter: { attribute: "plan", equals: "pro" },
+    });
+    await api.send(
+      "PATCH",
+      "/v1/recipients/u1",
+      { attributes: { boss: name } },
+      {
+        "if-match": "*",
+      },
+    );
+    const { sent } = await signIn(api, { apiKey });
+    const entries = async (action: string) => {
+      const { body } = await browse(api, "GET", `/v1/audit?action=${action}`, { headers: sent });
+      return JSON.stringify(body);
+    };
+    expect(await entries("recipient.update")).toContain("d•••@example.org");
+    expect(await entries("recipient.update")).not.toContain(name);
+    expect(await entries("segment.create")).toContain(name);
   });
 
   it("are masked in messages for a recipient, but not what a template says", async () => {
