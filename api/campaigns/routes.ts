@@ -9,6 +9,7 @@ import { templateKey } from "../../domain/notification.ts";
 import { cutText, text } from "../../domain/text.ts";
 import { type OutcomeCounts, readOutcomeCounts } from "../../ledger/campaign-counts.ts";
 import { executeIn } from "../../ledger/sql.ts";
+import { idOf } from "../deliveries/filters.ts";
 import { exampleOutcomes, outcomeCounts } from "../deliveries/store.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { describedAudience } from "../segments/audience.ts";
@@ -43,14 +44,14 @@ const create = defineRoute({
 
 const sortable = { ...byCreation, updatedAt: "instant", name: "text" } as const;
 
-const listedCampaignAnswer = campaignAnswer
+const countedCampaignAnswer = campaignAnswer
   .extend({
     counts: outcomeCounts.nullable().openapi({
       description:
         "The deliveries of the first stage; null until the audience is frozen, and if it is empty",
     }),
   })
-  .openapi("ListedCampaign", { example: { ...campaignExample, counts: exampleOutcomes } });
+  .openapi("CountedCampaign", { example: { ...campaignExample, counts: exampleOutcomes } });
 
 const list = defineRoute({
   method: "get",
@@ -71,10 +72,13 @@ const list = defineRoute({
       type: typeKey
         .optional()
         .openapi({ description: "The key of the campaign’s notification type" }),
+      corrects: idOf("campaign").openapi({
+        description: "The id of a campaign: only its corrections are listed",
+      }),
       ...createdBetween,
     }),
   },
-  responses: responses(200, "A page of campaigns", pageOf(listedCampaignAnswer)),
+  responses: responses(200, "A page of campaigns", pageOf(countedCampaignAnswer)),
 });
 
 const get = defineRoute({
@@ -83,7 +87,7 @@ const get = defineRoute({
   access: "viewer",
   summary: "Get a campaign",
   request: { params: idParams("campaign") },
-  responses: responses(200, "The campaign", campaignAnswer),
+  responses: responses(200, "The campaign", countedCampaignAnswer),
 });
 
 const duplicate = defineRoute({
@@ -144,13 +148,14 @@ export function campaignRoutes(services: Services) {
     )
     .openapi(list, async (c) => {
       const query = c.req.valid("query");
-      const { status, q, template, type } = query;
+      const { status, q, template, type, corrects } = query;
       const filters: Prisma.CampaignWhereInput[] = [
         filterByCreation(query),
         status ? { status: { in: status } } : {},
         q ? { name: matchText(q) } : {},
         template ? { templateVersion: { template: { key: template } } } : {},
         type ? { type: { key: type } } : {},
+        corrects ? { correctsId: corrects } : {},
       ];
       const gateOf = ({ id }: CampaignRow) => campaignGate(publicId("campaign", id));
       const gates = new Map<string, Gate>();
@@ -185,8 +190,9 @@ export function campaignRoutes(services: Services) {
         prisma,
         readPathId("campaign", c.req.valid("param").id),
       );
+      const counts = await readOutcomeCounts(executeIn(prisma), [row.id]);
       setEtag(c, row.version);
-      return c.json(maskPauseDetail(c, json), 200);
+      return c.json({ ...maskPauseDetail(c, json), counts: counts.get(row.id) ?? null }, 200);
     });
 }
 

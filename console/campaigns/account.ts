@@ -1,5 +1,5 @@
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
-import type { ListedCampaign, Progress } from "./queries.ts";
+import type { Campaign, Progress } from "./queries.ts";
 
 /** How many deliveries have not ended. */
 export const openCounts = ({ pending, sending }: Record<DeliveryStatus, number>) =>
@@ -9,7 +9,7 @@ export const openCounts = ({ pending, sending }: Record<DeliveryStatus, number>)
 export const statusCounts = ({
   open,
   ...ended
-}: NonNullable<ListedCampaign["counts"]>): Record<DeliveryStatus, number> => ({
+}: NonNullable<Campaign["counts"]>): Record<DeliveryStatus, number> => ({
   ...ended,
   pending: open,
   sending: 0,

@@ -4,7 +4,8 @@ import type { ReactNode } from "react";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { formatNoun } from "../words/numbers.ts";
-import { type Campaign, progressQuery } from "./queries.ts";
+import { type Campaign, campaignQuery, campaignsQuery, progressQuery } from "./queries.ts";
+import { CampaignChip } from "./status.tsx";
 import styles from "./campaign-notes.module.css";
 
 interface CampaignNotesProps {
@@ -15,7 +16,7 @@ interface CampaignNotesProps {
 
 /** What an operator has to know about a campaign before anything else, and what to do about it. */
 export function CampaignNotes({ campaign, isAtRecall }: CampaignNotesProps) {
-  const { id, pauseDetail, recalledAt, corrects } = campaign;
+  const { id, pauseDetail, recalledAt, finishedAt, corrects } = campaign;
   return (
     <>
       {pauseDetail !== null && (
@@ -43,17 +44,8 @@ export function CampaignNotes({ campaign, isAtRecall }: CampaignNotesProps) {
           </p>
         </Note>
       )}
-      {corrects !== null && (
-        <Note>
-          <p>
-            <strong>It is a correction</strong> of{" "}
-            <Link to="/campaigns/$id" params={{ id: corrects }}>
-              another campaign
-            </Link>
-            .
-          </p>
-        </Note>
-      )}
+      {corrects !== null && <Corrected id={corrects} />}
+      {finishedAt !== null && <Corrections id={id} />}
       {campaign.status === "completed" && !isAtRecall && <Shortfall campaign={campaign} />}
     </>
   );
@@ -65,6 +57,46 @@ function Note({ children }: { children: ReactNode }) {
       <Icon name="warning" />
       <div>{children}</div>
     </div>
+  );
+}
+
+/** Names the campaign that this one corrects. */
+function Corrected({ id }: { id: string }) {
+  const { data } = useQuery(campaignQuery(id));
+  return (
+    <Note>
+      <p>
+        <strong>It is a correction</strong> of{" "}
+        <Link to="/campaigns/$id" params={{ id }}>
+          {data?.name ?? "another campaign"}
+        </Link>
+        .
+      </p>
+    </Note>
+  );
+}
+
+/** Names the corrections of a campaign, which exist only once it has finished. */
+function Corrections({ id }: { id: string }) {
+  const { data } = useQuery(campaignsQuery({ corrects: id, limit: "50" }));
+  if (!data || data.items.length === 0) return null;
+  return (
+    <Note>
+      <p>
+        <strong>{data.items.length === 1 ? "It has a correction" : "It has corrections"}</strong>
+        {data.items.length > 1 && ", the newest first"}:
+      </p>
+      <ul className={styles.corrections}>
+        {data.items.map(({ id: correction, name, status }) => (
+          <li key={correction}>
+            <Link to="/campaigns/$id" params={{ id: correction }}>
+              {name}
+            </Link>
+            <CampaignChip status={status} />
+          </li>
+        ))}
+      </ul>
+    </Note>
   );
 }
 

@@ -13,13 +13,13 @@ import { useShortcuts } from "../shell/shortcuts.ts";
 import { formatCount, formatShare } from "../words/numbers.ts";
 import { statusCounts } from "./account.ts";
 import { allows, campaignVerbs } from "./actions.ts";
-import type { ListedCampaign } from "./queries.ts";
+import type { Campaign } from "./queries.ts";
 import { CampaignChip } from "./status.tsx";
 import { useCampaignVerb } from "./use-verb.ts";
 import styles from "./campaign-table.module.css";
 
 interface CampaignTableProps {
-  campaigns: readonly ListedCampaign[];
+  campaigns: readonly Campaign[];
   selection: Selection;
   /** Whether the rows are those of the previous filters, while the new ones are read. */
   isStale: boolean;
@@ -108,7 +108,7 @@ export function CampaignTable({ campaigns, selection, isStale }: CampaignTablePr
 }
 
 interface RowProps {
-  campaign: ListedCampaign;
+  campaign: Campaign;
   isSelected: boolean;
   /** What makes it a row among which keys move. */
   rowProps: ReturnType<ReturnType<typeof useRowKeys>["propsOf"]>;
@@ -176,7 +176,7 @@ function Row({ campaign, isSelected, rowProps, onSelect, onOpen }: RowProps) {
 }
 
 /** The bar of a campaign that has begun. For others, what there is to say instead. */
-function ProgressCell({ campaign }: { campaign: ListedCampaign }) {
+function ProgressCell({ campaign }: { campaign: Campaign }) {
   const { name, status, counts, finishedAt } = campaign;
   const ended = finishedAt !== null && (
     <span className="muted">

@@ -4,8 +4,6 @@ import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 
 export type Campaign = AnswerOf<(typeof api.v1.campaigns)[":id"]["$get"]>;
-/** A campaign in a list, where it has its counts. */
-export type ListedCampaign = AnswerOf<typeof api.v1.campaigns.$get>["items"][number];
 export type Progress = AnswerOf<(typeof api.v1.campaigns)[":id"]["progress"]["$get"]>;
 export type Revision = AnswerOf<
   (typeof api.v1.campaigns)[":id"]["revisions"]["$get"]
@@ -17,6 +15,7 @@ export const campaignsQuery = (query: {
   q?: string;
   type?: string;
   template?: string;
+  corrects?: string;
   cursor?: string;
   limit?: string;
 }) =>

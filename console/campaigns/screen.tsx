@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { campaignsQuery, type ListedCampaign } from "./queries.ts";
+import { campaignsQuery, type Campaign } from "./queries.ts";
 import { useSelection } from "../parts/selection.ts";
 import buttons from "../parts/button.module.css";
 import { Page, Panel } from "../parts/page.tsx";
@@ -84,7 +84,7 @@ function CampaignList({
   campaigns,
   isStale,
 }: {
-  campaigns: readonly ListedCampaign[];
+  campaigns: readonly Campaign[];
   isStale: boolean;
 }) {
   const selection = useSelection(campaigns.map(({ id }) => id));

@@ -1,13 +1,13 @@
 import { Link } from "@tanstack/react-router";
 import { statusCounts } from "../campaigns/account.ts";
-import type { ListedCampaign } from "../campaigns/queries.ts";
+import type { Campaign } from "../campaigns/queries.ts";
 import { StackedBar } from "../parts/stacked-bar.tsx";
 import { TemplateLink } from "../parts/template-link.tsx";
 import { formatCount, formatShare } from "../words/numbers.ts";
 import styles from "./running-campaign.module.css";
 
 /** A campaign that runs, with its progress. */
-export function RunningCampaign({ campaign }: { campaign: ListedCampaign }) {
+export function RunningCampaign({ campaign }: { campaign: Campaign }) {
   const { id, name, template, counts } = campaign;
   return (
     <li className={styles.campaign}>
@@ -32,7 +32,7 @@ function Progress({
   counts,
   name,
 }: {
-  counts: NonNullable<ListedCampaign["counts"]>;
+  counts: NonNullable<Campaign["counts"]>;
   name: string;
 }) {
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);

@@ -34,10 +34,10 @@ describe("the list of campaigns", () => {
   it("shows the newest first, each as it is shown alone, with its numbers", async () => {
     expect(await listed("")).toEqual([...ids].reverse());
     const { body } = await api.send("GET", "/v1/campaigns");
-    for (const { counts, ...item } of body.items) {
+    for (const item of body.items) {
       expect((await api.send("GET", `/v1/campaigns/${item.id}`)).body).toEqual(item);
       // None of them has an audience yet.
-      expect(counts).toBeNull();
+      expect(item.counts).toBeNull();
     }
     expect(body.items[3].throttle).toEqual({ perSecond: 5, burst: 1 });
   });
@@ -83,7 +83,7 @@ describe("the list of campaigns", () => {
       expect([q, await listed(`q=${encodeURIComponent(q)}`)]).toEqual([q, at(...found)]);
   });
 
-  it.each(["status=lost", "q=", "template=%20", "sort=status", "cursor=x", "createdFrom=now"])(
+  it.each(["status=lost", "q=", "template=%20", "sort=status", "cursor=x", "createdFrom=now", "corrects=cmp_1"])(
     "refuses %s",
     async (query) => {
       const reply = await api.send("GET", `/v1/campaigns?${query}`);

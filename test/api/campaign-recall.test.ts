@@ -262,6 +262,10 @@ describe("a correction", () => {
     expect((await correct(id, { to: "missed", includeUnknown: true })).status).toBe(422);
     const made = await correct(id, { to: "missed" });
     expect(made.body).toMatchObject({ corrects: id, audience: { where: { missed: id } } });
+    const found = await api.send("GET", `/v1/campaigns?corrects=${id}`);
+    expect(found.body.items.map((one: { id: string }) => one.id)).toEqual([made.body.id]);
+    const none = await api.send("GET", `/v1/campaigns?corrects=${made.body.id}`);
+    expect(none.body.items).toEqual([]);
     const second = createCampaignWorker(api.pool);
     await second.run(made.body.id);
     expect(addressed(second)).toEqual(await recipientsOf(id, "failed"));

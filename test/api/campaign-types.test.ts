@@ -117,7 +117,7 @@ describe("the type of a campaign", () => {
     await create({ type: "offer" });
     const listed = await api.send("GET", "/v1/campaigns?type=rare");
     const alone = (await api.send("GET", `/v1/campaigns/${id}`)).body;
-    expect(listed.body.items).toEqual([{ ...alone, counts: null }]);
+    expect(listed.body.items).toEqual([alone]);
     expect((await api.send("GET", "/v1/campaigns?type=nobody")).body.items).toEqual([]);
     expect((await api.send("DELETE", "/v1/notification-types/rare")).status).toBe(409);
   });

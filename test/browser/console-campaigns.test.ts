@@ -151,7 +151,10 @@ describe("a campaign", () => {
     const correction = await read(page.url().split("/").at(-1)!);
     expect(correction).toMatchObject({ corrects: id, data: { order: "B-18" } });
     expect(correction.status).toBe("scheduled");
-    await page.getByRole("link", { name: "another campaign" }).click();
+    // Each of both pages leads to the other.
+    await page.getByRole("note").getByRole("link", { name: "Wrong price", exact: true }).click();
+    await page.getByText("It has a correction").waitFor();
+    await page.getByRole("link", { name: "Correction of Wrong price" }).waitFor();
     await openTab(page, "Audit");
     await page.getByText("The price was wrong").waitFor();
     expect(world.complaints).toEqual([]);
