@@ -26,15 +26,14 @@ import { requireProofForMany } from "./many.ts";
 import { waitForWorkers } from "./stop-barrier.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 
-const defineAction = <Action extends CampaignAction>(action: Action, summary: string) =>
-  defineRoute({
-    method: "post",
-    path: `/v1/campaigns/{id}/${action}`,
-    access: "sender",
-    summary,
-    request: { params: idParams("campaign"), headers: idempotencyHeaders },
-    responses: responses(200, "The campaign after the change", campaignAnswer),
-  });
+const resume = defineRoute({
+  method: "post",
+  path: "/v1/campaigns/{id}/resume",
+  access: "sender",
+  summary: "Resume a campaign",
+  request: { params: idParams("campaign"), headers: idempotencyHeaders },
+  responses: responses(200, "The campaign after the change", campaignAnswer),
+});
 
 const defineStop = <Action extends CampaignAction>(action: Action, summary: string) =>
   defineRoute({
@@ -48,19 +47,50 @@ const defineStop = <Action extends CampaignAction>(action: Action, summary: stri
     responses: responses(200, "The campaign after the change", changedCampaignAnswer),
   });
 
-const defineActionAt = <Action extends CampaignAction>(action: Action, summary: string) =>
-  defineRoute({
-    method: "post",
-    path: `/v1/campaigns/{id}/${action}`,
-    access: "sender",
-    summary,
-    request: {
-      params: idParams("campaign"),
-      headers: idempotencyHeaders,
-      body: jsonContent(z.strictObject({ startAt: instant })),
-    },
-    responses: responses(200, "The campaign after the change", campaignAnswer),
-  });
+const withoutTestSend = z.boolean().optional().openapi({
+  description:
+    "Whether no test of the message was sent since it was last edited. It only adds this to the entry of the audit trail",
+  example: true,
+});
+
+const start = defineRoute({
+  method: "post",
+  path: "/v1/campaigns/{id}/start",
+  access: "sender",
+  summary: "Start a campaign now",
+  request: {
+    params: idParams("campaign"),
+    headers: idempotencyHeaders,
+    body: { ...jsonContent(z.strictObject({ withoutTestSend })), required: false },
+  },
+  responses: responses(200, "The campaign after the change", campaignAnswer),
+});
+
+const schedule = defineRoute({
+  method: "post",
+  path: "/v1/campaigns/{id}/schedule",
+  access: "sender",
+  summary: "Schedule a draft. A time in the past means at once.",
+  request: {
+    params: idParams("campaign"),
+    headers: idempotencyHeaders,
+    body: jsonContent(z.strictObject({ startAt: instant, withoutTestSend })),
+  },
+  responses: responses(200, "The campaign after the change", campaignAnswer),
+});
+
+const reschedule = defineRoute({
+  method: "post",
+  path: "/v1/campaigns/{id}/reschedule",
+  access: "sender",
+  summary: "Reschedule a campaign that has not begun",
+  request: {
+    params: idParams("campaign"),
+    headers: idempotencyHeaders,
+    body: jsonContent(z.strictObject({ startAt: instant })),
+  },
+  responses: responses(200, "The campaign after the change", campaignAnswer),
+});
 
 const putThrottle = defineRoute({
   method: "put",
@@ -75,12 +105,18 @@ const putThrottle = defineRoute({
   responses: responses(200, "The campaign after the change", campaignAnswer),
 });
 
+interface ActionRequest {
+  action: CampaignAction;
+  startAt?: Date;
+  withoutTestSend?: boolean | undefined;
+}
+
 /** The routes that change the state of a campaign. Each commits the change first, and then wakes the campaign’s workflow. */
 export function campaignActionRoutes(services: Services) {
   const { clock, pool, wakes } = services;
 
   const applyWithin =
-    (c: Context<ApiEnv>, reference: string, request: { action: CampaignAction; startAt?: Date }) =>
+    (c: Context<ApiEnv>, reference: string, request: ActionRequest) =>
     async (tx: Prisma.TransactionClient) => {
       const id = readPathId("campaign", reference);
       const before = await lockCampaign(tx, id);
@@ -94,7 +130,12 @@ export function campaignActionRoutes(services: Services) {
       const after = await updateCampaign(tx, id, { status, startAt, finishedAt }, clock());
       return {
         body: after.json,
-        changes: [changeOf(`campaign.${request.action}`, reference, before.json, after.json)],
+        changes: [
+          changeOf(`campaign.${request.action}`, reference, before.json, {
+            ...after.json,
+            ...(request.withoutTestSend && { withoutTestSend: true }),
+          }),
+        ],
         committed: () => {
           setEtag(c, after.row.version);
           wakes.campaign(reference, { requestId: c.get("requestId") });
@@ -102,11 +143,8 @@ export function campaignActionRoutes(services: Services) {
       };
     };
 
-  const change = (
-    c: Context<ApiEnv>,
-    reference: string,
-    request: { action: CampaignAction; startAt?: Date },
-  ) => withIdempotentTransaction(c, services, 200, applyWithin(c, reference, request));
+  const change = (c: Context<ApiEnv>, reference: string, request: ActionRequest) =>
+    withIdempotentTransaction(c, services, 200, applyWithin(c, reference, request));
 
   /**
    * Stops a campaign, and answers once all workers obey. A stored answer to a repeated request waits as well, because the caller may
@@ -125,16 +163,14 @@ export function campaignActionRoutes(services: Services) {
     );
 
   return createRouter()
-    .openapi(defineAction("start", "Start a campaign now"), (c) =>
-      change(c, c.req.valid("param").id, { action: "start" }),
+    .openapi(start, (c) =>
+      change(c, c.req.valid("param").id, { action: "start", ...c.req.valid("json") }),
     )
     .openapi(
       defineStop("pause", "Pause a campaign. Messages that are being handed over are still sent."),
       (c) => stop(c, c.req.valid("param").id, "pause"),
     )
-    .openapi(defineAction("resume", "Resume a campaign"), (c) =>
-      change(c, c.req.valid("param").id, { action: "resume" }),
-    )
+    .openapi(resume, (c) => change(c, c.req.valid("param").id, { action: "resume" }))
     .openapi(
       defineStop(
         "cancel",
@@ -142,11 +178,10 @@ export function campaignActionRoutes(services: Services) {
       ),
       (c) => stop(c, c.req.valid("param").id, "cancel"),
     )
-    .openapi(
-      defineActionAt("schedule", "Schedule a draft. A time in the past means at once."),
-      (c) => change(c, c.req.valid("param").id, { action: "schedule", ...c.req.valid("json") }),
+    .openapi(schedule, (c) =>
+      change(c, c.req.valid("param").id, { action: "schedule", ...c.req.valid("json") }),
     )
-    .openapi(defineActionAt("reschedule", "Reschedule a campaign that has not begun"), (c) =>
+    .openapi(reschedule, (c) =>
       change(c, c.req.valid("param").id, { action: "reschedule", ...c.req.valid("json") }),
     )
     .openapi(putThrottle, async (c) => {

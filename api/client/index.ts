@@ -23,7 +23,7 @@ export type Client = ReturnType<typeof createClient>;
 
 /**
  * Makes a client of Tidings for another service, or for a page of the console. It has a typed function for each route, named after its path, such as
- * `client.v1.campaigns[":id"].start.$post({ param: { id }, header: { "idempotency-key": key } })`. The function resolves with the
+ * `client.v1.campaigns[":id"].pause.$post({ param: { id }, header: { "idempotency-key": key } })`. The function resolves with the
  * response, whatever its status; `answerOf` returns the body of that, or throws the problem. A request that fails in transit is sent
  * again for half a minute, if it cannot take effect twice: give each POST an Idempotency-Key. A function takes `{ init: { signal } }` as its second
  * argument: once that AbortSignal is aborted, the function rejects with its reason.

@@ -1,7 +1,6 @@
 import type { Guarantee } from "../words/guarantees.ts";
 import type { Priority } from "../../domain/priority.ts";
-import type { Campaign } from "../campaigns/queries.ts";
-import type { CampaignBody, CampaignPatch } from "./queries.ts";
+import type { CampaignBody, CampaignPatch, EditedCampaign } from "./queries.ts";
 import { type FilterNode, parseFilter, writeFilter } from "./filter-node.ts";
 import { instantsOf } from "./local-time.ts";
 
@@ -39,7 +38,7 @@ export interface Draft {
   /** Null for that of the notification type. */
   priority: Priority | null;
   /** What the builder does not edit, and keeps. */
-  kept: Pick<Campaign, "route" | "email" | "attachments"> | null;
+  kept: Pick<EditedCampaign, "route" | "email" | "attachments"> | null;
 }
 
 export const emptyDraft: Draft = {
@@ -56,7 +55,7 @@ export const emptyDraft: Draft = {
 };
 
 /** The draft that shows a campaign, with its start in a zone. */
-export function draftOf(campaign: Campaign, zone: string): Draft {
+export function draftOf(campaign: EditedCampaign, zone: string): Draft {
   const audience = campaign.audience as {
     all?: true;
     include?: string[];
@@ -133,7 +132,7 @@ export function bodyOf(draft: Draft): CampaignBody | null {
 }
 
 /** The fields of a campaign that a draft changes, as an edit. A burst that was set elsewhere stays while its rate does. */
-export function changesOf(draft: Draft, base: Campaign): CampaignPatch {
+export function changesOf(draft: Draft, base: EditedCampaign): CampaignPatch {
   const startAt = startOf(draft.timing);
   // The form has minutes: the seconds of a start that was set elsewhere stay.
   const isMoved = startAt != null && startAt.slice(0, 16) !== base.startAt?.slice(0, 16);

@@ -34,7 +34,7 @@ export function LaunchDialog({ onClose }: { onClose: () => void }) {
       const saved = isDirty || stored === null ? await save() : stored;
       // What kept it from being saved is shown.
       if (saved === null) return null;
-      await startCampaign(saved.campaign.id, startAt, key.current);
+      await startCampaign(saved.campaign.id, { startAt, withoutTestSend: !isTested }, key.current);
       return saved.campaign.id;
     },
     onSuccess: async (id) => {
@@ -95,6 +95,7 @@ export function LaunchDialog({ onClose }: { onClose: () => void }) {
             </p>
             <Check checked={isOverridden} onChange={({ target }) => setOverridden(target.checked)}>
               Start it without a test
+              <span className="muted">: the audit trail will say so</span>
             </Check>
           </>
         )}

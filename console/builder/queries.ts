@@ -13,9 +13,12 @@ export type Forecast = AnswerOf<typeof api.v1.campaigns.forecast.$post>;
 export type AudiencePreview = AnswerOf<typeof api.v1.audiences.preview.$post>;
 export type SampledRecipient = AudiencePreview["sample"][number];
 
+/** A campaign without its numbers, which answers to changes do not have. */
+export type EditedCampaign = Omit<Campaign, "counts">;
+
 /** A campaign with the ETag of its version. */
 export interface Stored {
-  campaign: Campaign;
+  campaign: EditedCampaign;
   etag: string;
 }
 
@@ -37,7 +40,7 @@ export interface EditPreview {
 
 async function readStored(responding: Promise<unknown>): Promise<Stored> {
   const response = (await responding) as Response;
-  const campaign = (await readBody(response)) as Campaign;
+  const campaign = (await readBody(response)) as EditedCampaign;
   return { campaign, etag: response.headers.get("etag") ?? "*" };
 }
 
@@ -78,13 +81,29 @@ export const previewEdit = async (id: string, json: CampaignPatch): Promise<Edit
     } as never),
   )) as unknown as EditPreview;
 
+interface Launch {
+  /** Null to start it now. */
+  startAt: string | null;
+  /** Whether no test of the message was sent, which the audit trail then says. */
+  withoutTestSend: boolean;
+}
+
 /** Starts a draft now, or schedules it. */
-export async function startCampaign(id: string, startAt: string | null, key: string) {
-  const request = { param: { id }, header: { "idempotency-key": key } };
-  if (startAt === null) await answerOf(api.v1.campaigns[":id"].start.$post(request));
+export async function startCampaign(
+  id: string,
+  { startAt, withoutTestSend }: Launch,
+  idempotencyKey: string,
+) {
+  const request = { param: { id }, header: { "idempotency-key": idempotencyKey } };
+  const audited = withoutTestSend ? { withoutTestSend } : {};
+  if (startAt === null)
+    await answerOf(api.v1.campaigns[":id"].start.$post({ ...request, json: audited }));
   else
     await answerOf(
-      api.v1.campaigns[":id"].schedule.$post({ ...request, json: { startAt: startAt as never } }),
+      api.v1.campaigns[":id"].schedule.$post({
+        ...request,
+        json: { startAt: startAt as never, ...audited },
+      }),
     );
 }
 

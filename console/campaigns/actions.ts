@@ -78,7 +78,7 @@ export async function applyVerb(verb: CampaignVerb, id: string, key: string): Pr
   const request = { param: { id }, header: { "idempotency-key": key } };
   switch (verb) {
     case "start":
-      return void (await answerOf(api.v1.campaigns[":id"].start.$post(request)));
+      return void (await answerOf(api.v1.campaigns[":id"].start.$post({ ...request, json: {} })));
     case "pause":
       return void (await answerOf(api.v1.campaigns[":id"].pause.$post(request)));
     case "resume":

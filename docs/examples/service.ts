@@ -74,6 +74,7 @@ const campaign = await answerOf(
 await answerOf(
   tidings.v1.campaigns[":id"].start.$post({
     param: { id: campaign.id },
+    json: {},
     header: { "idempotency-key": "spring-campaign-start" },
   }),
 );

@@ -87,6 +87,21 @@ describe("a campaign", () => {
     ).toMatchObject({ status: "scheduled", startAt: "2090-12-31T22:00:00.000Z" });
   });
 
+  it("is audited as started without a test only where the caller says so", async () => {
+    const started = async (action: string, body?: object) => {
+      const id = await create();
+      expect((await act(id, action, body)).status).toBe(200);
+      const audit = await api.send("GET", `/v1/audit?resource=${id}&action=campaign.${action}`);
+      return audit.body.items[0].after;
+    };
+    const withoutTestSend = true;
+    const said = { status: "scheduled", withoutTestSend };
+    expect(await started("start", { withoutTestSend })).toMatchObject(said);
+    expect(await started("schedule", { startAt: later, withoutTestSend })).toMatchObject(said);
+    for (const body of [undefined, {}, { withoutTestSend: false }])
+      expect(await started("start", body)).not.toHaveProperty("withoutTestSend");
+  });
+
   it("keeps its instant through a pause before it began", async () => {
     const id = await create();
     await act(id, "schedule", { startAt: later });
@@ -282,6 +297,12 @@ describe("what a campaign owes", () => {
     }
     sending = false;
     await worker;
+
+    const { body: shown } = await api.send("GET", `/v1/campaigns/${id}`);
+    const [listed] = (await api.send("GET", "/v1/campaigns?limit=1")).body.items;
+    expect([listed.id, shown.counts]).toEqual([id, listed.counts]);
+    expect(shown.counts).toMatchObject({ failed: 0 });
+    expect(shown.counts.open + shown.counts.sent).toBe(200);
 
     const progress = await api.send("GET", `/v1/campaigns/${id}/progress`);
     expect(progress.body).toMatchObject({

@@ -131,6 +131,11 @@ describe("the builder", () => {
     await press("Enter");
     await page.waitForURL(new RegExp(`campaigns/${id}$`));
     expect(await read(id)).toMatchObject({ status: "scheduled", data: { order: "A-17" } });
+    const { body: audit } = await world.api.send(
+      "GET",
+      `/v1/audit?resource=${id}&action=campaign.start`,
+    );
+    expect(audit.items[0].after).toMatchObject({ withoutTestSend: true });
 
     const worker = createCampaignWorker(world.api.pool);
     const progress = async () => {

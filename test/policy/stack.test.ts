@@ -412,7 +412,7 @@ describe("a limit, two workers, campaigns and notifications at once", () => {
     );
     await Promise.all([
       ...asked.map(({ id }) =>
-        answerOf(api.campaigns[":id"].start.$post({ param: { id }, header: {} })),
+        answerOf(api.campaigns[":id"].start.$post({ param: { id }, json: {}, header: {} })),
       ),
       ...people.flatMap((name) =>
         Array.from({ length: notifications }, (_, n) =>
