@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type Campaign, progressQuery } from "./queries.ts";
+import { OutcomeChart } from "../charts/outcome-chart.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Failed, Loading } from "../parts/states.tsx";
 import { CampaignFacts } from "./campaign-facts.tsx";
@@ -13,7 +14,7 @@ import styles from "./progress-tab.module.css";
 
 /** How far a campaign is, what it waits for, and why somebody did or did not get it. */
 export function ProgressTab({ campaign }: { campaign: Campaign }) {
-  const { id, status, frozenAt } = campaign;
+  const { id, status, frozenAt, finishedAt } = campaign;
   const { of: recipient } = useSearch({ from: "/campaigns/$id" });
   const navigate = useNavigate({ from: "/campaigns/$id" });
   const progress = useQuery(progressQuery(id));
@@ -34,6 +35,16 @@ export function ProgressTab({ campaign }: { campaign: Campaign }) {
             <Loading what="the progress" />
           )}
         </Panel>
+        {frozenAt !== null && (
+          <Panel title="Over time">
+            <OutcomeChart
+              caption="Deliveries that ended"
+              filters={{ campaign: id }}
+              span={{ from: frozenAt, until: finishedAt }}
+              none="No delivery has ended yet."
+            />
+          </Panel>
+        )}
         {isOpen && frozenAt !== null && <WaitingReasons campaign={campaign} />}
         {frozenAt !== null && <Reconciliation id={id} />}
       </div>

@@ -26,10 +26,12 @@ const [barsWidth, barsHeight] = [720, 100];
 interface TimeBarsProps {
   series: readonly StatusSeries[];
   length: number;
+  /** Describes a bar to those who point at it. */
+  describe?: ((bucket: number) => string) | undefined;
 }
 
 /** Deliveries over time: one bar for each bucket, with a segment for each status. Its values belong into a `ChartTable`. */
-export function TimeBars({ series, length }: TimeBarsProps) {
+export function TimeBars({ series, length, describe }: TimeBarsProps) {
   const buckets = Array.from({ length }, (_, bucket) => bucket);
   const countOf = (status: CountedStatus, bucket: number) =>
     series.find((each) => each.status === status)?.counts[bucket] ?? 0;
@@ -63,6 +65,20 @@ export function TimeBars({ series, length }: TimeBarsProps) {
             .join("")}
         />
       ))}
+      {describe &&
+        buckets
+          .filter((bucket) => series.some(({ counts }) => counts[bucket] !== 0))
+          .map((bucket) => (
+            <rect
+              key={bucket}
+              className={styles.pointed}
+              x={x(bucket)}
+              width={step}
+              height={barsHeight}
+            >
+              <title>{describe(bucket)}</title>
+            </rect>
+          ))}
     </svg>
   );
 }

@@ -12,6 +12,7 @@ import { formatMilliseconds, worstFirst } from "./indicators.ts";
 import { ProcessesPanel } from "./processes-panel.tsx";
 import { type Health, healthQuery, readinessQuery } from "./queries.ts";
 import styles from "./screen.module.css";
+import { Throughput } from "./throughput.tsx";
 import { Tile } from "./tile.tsx";
 
 /** The health of the system: the word first, then each indicator with what to do about it, then what the system needs. */
@@ -36,6 +37,7 @@ export function HealthScreen() {
             ))}
           </div>
           <ProcessesPanel />
+          <Throughput />
           <div className={styles.columns}>
             <QueuesPanel queues={data.queues} />
             <Needs health={data} />

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
+import { OutcomeChart } from "../charts/outcome-chart.tsx";
 import { Button } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
@@ -17,6 +18,8 @@ import { ResetButton } from "./reset-button.tsx";
 import { StopDialog } from "./stop-dialog.tsx";
 import { StopNote } from "./stop-note.tsx";
 import { limitsOf, stateLooks, stateOf } from "./words.ts";
+
+const lastHours = { lastMs: 6 * 3_600_000 };
 
 /** One provider: whether it is used, what limits it, what is configured, and the deliveries of its channel. */
 export function ProviderScreen() {
@@ -51,6 +54,16 @@ export function ProviderScreen() {
               <StopNote target={target} channel={provider.channel} gate={provider.gate} />
             </div>
           )}
+          <div className={styles.outcomes}>
+            <Panel title="The last 6 hours">
+              <OutcomeChart
+                caption="Deliveries that ended in the last 6 hours"
+                filters={{ provider: provider.name }}
+                span={lastHours}
+                none="No delivery whose last attempt used this provider has ended in this time."
+              />
+            </Panel>
+          </div>
           <div className={styles.columns}>
             <StatePanel provider={provider} />
             <LimitsPanel provider={provider} />
