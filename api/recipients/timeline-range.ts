@@ -12,6 +12,7 @@ import {
   deliveryJson,
   type DeliveryRow,
 } from "../deliveries/store.ts";
+import { readSnoozes, shownSnooze, shownSnoozes } from "./snoozes.ts";
 
 /** The longest time that a timeline shows. */
 export const maxRangeDays = 31;
@@ -92,6 +93,10 @@ export const timelineRange = z.object({
       description: `The deliveries that ended in this time, the latest first: at most ${shownEnded}, of the newest ${searchedDeliveries} of the recipient`,
     }),
   moreEnded: more("deliveries that ended in this time; GET /v1/deliveries lists all of them"),
+  snoozes: z.array(shownSnooze).openapi({
+    description: `What the recipient has snoozed, from when to when, the earliest first: the latest ${shownSnoozes}`,
+  }),
+  moreSnoozes: more("snoozes"),
 });
 
 type TimelineRange = z.output<typeof timelineRange>;
@@ -134,6 +139,7 @@ export async function readRange(
     digests: digests.map((at) => ({ at: isoOf(at), local: localText(timeZone, at) })),
     moreDigests,
     ...(await readEnded(pool, person.id, { begin, end })),
+    ...(await readSnoozes(pool, person.id, { begin, end })),
   };
 }
 

@@ -50,6 +50,41 @@ describe("the layout of the band", () => {
     ]);
   });
 
+  it("draws a snooze as an arc, over midnight as two parts of one arc", () => {
+    const snooze = (at: string, until: string): Entry => ({
+      key: at,
+      kind: "snooze",
+      at,
+      until,
+      words: "Snoozed",
+    });
+    const [first, second] = layOut([
+      snooze("2027-03-27T05:00:00.000Z", "2027-03-27T11:00:00.000Z"),
+      // An hour before midnight, and three after it.
+      snooze("2027-03-27T22:00:00.000Z", "2027-03-28T02:00:00.000Z"),
+      // Of a day before.
+      snooze("2027-03-25T22:00:00.000Z", "2027-03-26T02:00:00.000Z"),
+    ]);
+    expect(first!.arcs).toEqual([
+      expect.objectContaining({ left: 25, width: 25, begins: 0, ends: 1 }),
+      expect.objectContaining({
+        left: expect.closeTo((23 / 24) * 100),
+        width: expect.closeTo(100 / 24),
+        begins: 0,
+        ends: 0.25,
+      }),
+    ]);
+    expect(second!.arcs).toEqual([
+      expect.objectContaining({
+        left: 0,
+        width: expect.closeTo((3 / 24) * 100),
+        begins: 0.25,
+        ends: 1,
+      }),
+    ]);
+    expect([first!.marks, first!.quiet, second!.marks]).toEqual([[], [], []]);
+  });
+
   it("places marks in the day that they belong to, above each other, and counts what has no room", () => {
     const at = "2027-03-27T23:30:00.000Z";
     const [first, second] = layOut(["a", "b", "c", "d", "e"].map((key) => sent(at, key)));
@@ -58,13 +93,14 @@ describe("the layout of the band", () => {
     expect(second!.more.map(({ count }) => count)).toEqual([2]);
   });
 
-  it("draws a tail from now to what waits, and from the beginning of a later day", () => {
+  it("draws a tail from now to what waits, and from the beginning of a later day, and none to what is snoozed", () => {
     const waiting = (at: string): Entry => ({ key: at, kind: "waiting", at, words: "Waits" });
     const [first, second] = layOut([
       waiting("2027-03-27T20:00:00.000Z"),
       waiting("2027-03-28T05:00:00.000Z"),
+      { ...waiting("2027-03-28T10:00:00.000Z"), kind: "snoozed" },
     ]);
     expect([first!.now, first!.marks[0]!.tail]).toEqual([50, 50]);
-    expect([second!.now, second!.marks[0]!.tail]).toEqual([null, 0]);
+    expect([second!.now, ...second!.marks.map(({ tail }) => tail)]).toEqual([null, 0, null]);
   });
 });

@@ -15,6 +15,11 @@ export interface BandDay {
   /** How wide the day is: a day of 23 hours is narrower than one of 24. */
   width: number;
   quiet: { key: string; left: number; width: number; reason: "quiet_hours" | "do_not_disturb" }[];
+  /**
+   * What was snoozed, as arcs. An arc over midnight has a part in each day; `begins` and `ends` say which part it is, from 0 to 1: the whole arc is
+   * from 0 to 1.
+   */
+  arcs: { entry: Entry; left: number; width: number; begins: number; ends: number }[];
   /** Every sixth hour of the local clock. */
   ticks: { left: number; hour: number }[];
   marks: { entry: Entry; left: number; lane: number; tail: number | null }[];
@@ -42,6 +47,22 @@ export function layOutBand(
         ? [{ key: entry.key, left, width: right - left, reason: entry.kind }]
         : [];
     });
+    const arcs = entries.flatMap((entry): BandDay["arcs"] => {
+      if (entry.kind !== "snooze") return [];
+      const [snoozed, back] = [Date.parse(entry.at), Date.parse(entry.until!)];
+      const [left, right] = [clip(snoozed), clip(back)];
+      if (right <= left) return [];
+      const partOf = (at: number) => (at - snoozed) / (back - snoozed);
+      return [
+        {
+          entry,
+          left,
+          width: right - left,
+          begins: partOf(Math.max(snoozed, from)),
+          ends: partOf(Math.min(back, until)),
+        },
+      ];
+    });
     const { marks, more } = placeMarks(
       entries.filter(({ at, until: end }) => end === undefined && isWithin(Date.parse(at))),
       (at) => place(at),
@@ -52,6 +73,7 @@ export function layOutBand(
       hours,
       width: place(until),
       quiet,
+      arcs,
       ticks: listTicks(from, until, timeZone).map(({ at, hour }) => ({ left: place(at), hour })),
       marks,
       more,
@@ -72,7 +94,8 @@ function placeMarks(
     const lane = taken.get(at) ?? 0;
     taken.set(at, lane + 1);
     if (lane >= lanes) return [];
-    const isWaiting = entry.kind === "waiting" || entry.kind === "snoozed";
+    // What is snoozed has its arc instead.
+    const isWaiting = entry.kind === "waiting";
     return [
       {
         entry,

@@ -4,9 +4,12 @@ import type { BandDay } from "./band-layout.ts";
 import type { EntryKind } from "./timeline-entries.ts";
 import styles from "./band.module.css";
 
-const rowHeight = 44;
+const rowHeight = 54;
 const laneHeight = 10;
-const centreOf = (lane: number) => 9 + lane * laneHeight;
+/** The height at which arcs begin and end, and marks of the first lane stand. */
+const ground = 20;
+const arcHeight = 15;
+const centreOf = (lane: number) => ground + lane * laneHeight;
 
 const dayWords = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC",
@@ -63,12 +66,14 @@ function Day({ day, zone }: { day: BandDay; zone: string }) {
         {day.now !== null && (
           <line className={styles.now} x1={`${day.now}%`} x2={`${day.now}%`} y2={rowHeight} />
         )}
+        {day.arcs.map((arc) => (
+          <Arc key={arc.entry.key} {...arc} zone={zone} />
+        ))}
         {day.marks.map(({ entry, left, lane, tail }) => (
           <g key={entry.key}>
             {tail !== null && (
               <line
                 className={styles.tail}
-                data-kind={entry.kind}
                 x1={`${tail}%`}
                 x2={`${left}%`}
                 y1={centreOf(lane)}
@@ -87,6 +92,43 @@ function Day({ day, zone }: { day: BandDay; zone: string }) {
         ))}
       </svg>
     </div>
+  );
+}
+
+/** A part of the arc of a snooze: its height at `t`, from 0 to 1, is that of a parabola, of which each part is a quadratic curve. */
+function Arc({
+  entry,
+  left,
+  width,
+  begins,
+  ends,
+  zone,
+}: BandDay["arcs"][number] & { zone: string }) {
+  const y = (height: number) => ground - arcHeight * height;
+  const heightAt = (t: number) => 4 * t * (1 - t);
+  const control = 2 * (begins + ends) - 4 * begins * ends;
+  return (
+    <g>
+      <svg
+        x={`${left}%`}
+        width={`${width}%`}
+        height={rowHeight}
+        viewBox={`0 0 1 ${rowHeight}`}
+        preserveAspectRatio="none"
+        overflow="visible"
+      >
+        <path
+          className={styles.arc}
+          d={`M0 ${y(heightAt(begins))}Q.5 ${y(control)} 1 ${y(heightAt(ends))}`}
+        >
+          <title>{`Snoozed: ${entry.words}, ${formatFull(entry.at, zone)} – ${formatFull(entry.until!, zone)}`}</title>
+        </path>
+      </svg>
+      {begins === 0 && <circle className={styles.arcEnd} cx={`${left}%`} cy={ground} r="2.5" />}
+      {ends === 1 && (
+        <circle className={styles.arcEnd} cx={`${left + width}%`} cy={ground} r="2.5" />
+      )}
+    </g>
   );
 }
 
@@ -137,6 +179,12 @@ function Legend() {
       </span>
       <span>
         <i className={styles.disturbSample} /> do not disturb
+      </span>
+      <span>
+        <svg width="20" height="12" overflow="visible">
+          <path className={styles.arc} d="M2 11Q10-5 18 11" />
+        </svg>
+        snoozed until then
       </span>
       {legend.map(([kind, words]) => (
         <span key={kind}>

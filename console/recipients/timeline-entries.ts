@@ -11,6 +11,7 @@ export type EntryKind =
   | "closing"
   | "waiting"
   | "snoozed"
+  | "snooze"
   | "projected"
   | "preview"
   | Timeline["waiting"][number]["status"];
@@ -68,6 +69,17 @@ export function listEntries(timeline: Timeline, preview: Preview | null): Entry[
       kind: one.status,
       at: one.at,
       words: describeMessage(one, one.reason === null ? "" : wordsOfReason(one.reason)),
+      delivery: one.id,
+    })),
+    ...range.snoozes.map((one) => ({
+      key: `snooze ${one.id} ${one.from}`,
+      kind: "snooze" as const,
+      at: one.from,
+      until: one.until,
+      words: describeMessage(
+        one,
+        one.deliveries === 1 ? "" : formatNoun(one.deliveries, "message"),
+      ),
       delivery: one.id,
     })),
     ...(preview

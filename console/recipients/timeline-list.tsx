@@ -70,7 +70,8 @@ const chips: Partial<Record<EntryKind, Parameters<typeof Chip>[0]>> = {
   digest: { tone: "sending", icon: "clock", word: "Digest" },
   closing: { tone: "sending", icon: "queue", word: "Closes" },
   waiting: { tone: "pending", icon: "clock", word: "Waits" },
-  snoozed: { tone: "pending", icon: "clock", word: "Snoozed" },
+  snoozed: { tone: "pending", icon: "clock", word: "Comes back" },
+  snooze: { tone: "pending", icon: "clock", word: "Snoozed" },
   projected: { tone: "pending", icon: "arrow", word: "Later stage" },
   preview: { tone: "unknown", icon: "question", word: "What if" },
 };

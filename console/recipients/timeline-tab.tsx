@@ -81,11 +81,16 @@ function Shown({ id, timeline, withPast }: { id: string; timeline: Timeline; wit
         </p>
         <p className="hidden-text">{describeBand(days, timeZone)}</p>
         <Band days={days} zone={timeZone} />
-        {(more > 0 || range.moreEnded > 0 || range.moreDigests || range.moreQuiet > 0) && (
+        {(more > 0 ||
+          range.moreEnded > 0 ||
+          range.moreDigests ||
+          range.moreQuiet > 0 ||
+          range.moreSnoozes > 0) && (
           <p className={`muted ${styles.more}`}>
             Not shown: {formatCount(more)} more that wait, {formatCount(range.moreEnded)} more that
             ended{range.moreDigests ? ", and later digests" : ""}
-            {range.moreQuiet > 0 ? ", and later times of quiet" : ""}.{" "}
+            {range.moreQuiet > 0 ? ", and later times of quiet" : ""}
+            {range.moreSnoozes > 0 ? ", and earlier snoozes" : ""}.{" "}
             <Link to="/deliveries" search={{ recipient: id }}>
               All deliveries
             </Link>

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { publicId } from "../../domain/ids.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
+import type { ActionTarget } from "../../domain/tokens.ts";
 import { hourMs } from "../../domain/time/local-time.ts";
+import { completeDeliveries, snoozeDeliveries } from "../../ledger/recipient-actions.ts";
+import { executeOn } from "../../ledger/sql.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { createPolicyWorld, shown } from "../support/policy-world.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 
@@ -22,6 +26,11 @@ const daily = { digest: { mode: "daily", time: "02:30" } };
 
 const ask = (recipientId: string, query: string) =>
   api.send("GET", `/v1/recipients/${publicId("recipient", recipientId)}/timeline?${query}`);
+/** Snoozes what a button of a message is about. */
+const snoozed = (token: string, target: ActionTarget, until: string) =>
+  inTransaction(api.pool, (client) =>
+    snoozeDeliveries(executeOn(client), token, target, { until, mailboxShards: 1 }),
+  );
 async function rangeOf(recipientId: string, from: string, until: string) {
   const { status, body } = await ask(recipientId, `from=${from}&until=${until}`);
   expect([status, body.errors]).toEqual([200, undefined]);
@@ -108,6 +117,58 @@ describe("what was and will be in the days of a timeline", () => {
     expect(range.ended[0].at >= range.ended[1].at).toBe(true);
     const before = await rangeOf(recipientId, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
     expect(before.ended).toEqual([]);
+  });
+
+  it("has what was snoozed: from when to when, until it was snoozed again or completed", async () => {
+    const recipientId = await world.recipient();
+    const delivery = await world.ask({ recipientId });
+    await world.worker().dispatch();
+    const begin = Date.now();
+    const later = (hours: number) => new Date(begin + hours * hourMs).toISOString();
+    const snooze = (token: string, until: string) => snoozed(token, { delivery }, until);
+    const snoozes = async (from: string, until: string) =>
+      (await rangeOf(recipientId, from, until)).snoozes;
+
+    await snooze("a", later(1));
+    const first = { id: shown(delivery), channel: "email", type: null, deliveries: 1 };
+    const [alone, ...more] = await snoozes(later(0), later(1));
+    expect(more).toEqual([]);
+    expect(alone).toMatchObject({ ...first, until: later(1) });
+    expect(Date.parse(alone.from)).toBeGreaterThanOrEqual(begin);
+
+    await snooze("b", later(100));
+    const [cut, second] = await snoozes(later(0), later(1));
+    expect([cut.from, cut.until, second.until]).toEqual([alone.from, second.from, later(100)]);
+    // It is not over on a later day, and is on a day after that.
+    expect(await snoozes(later(50), later(51))).toEqual([second]);
+    expect(await snoozes(later(150), later(151))).toEqual([]);
+
+    await inTransaction(api.pool, (client) => completeDeliveries(executeOn(client), { delivery }));
+    const done = (await snoozes(later(0), later(1)))[1];
+    expect(Date.parse(done.until)).toBeLessThanOrEqual(Date.now());
+    expect(await snoozes(later(50), later(51))).toEqual([]);
+  });
+
+  it("has deliveries that were snoozed together as one", async () => {
+    const recipientId = await world.recipient();
+    const deliveries = [await world.ask({ recipientId }), await world.ask({ recipientId })];
+    const group = newUuid();
+    await api.pool.query(
+      `INSERT INTO groups (id, kind, recipient_id, channel, priority, status, member_count, closes_at)
+       VALUES ($1, 'batch', $2, 'email', 'normal', 'open', 2, now())`,
+      [group, recipientId],
+    );
+    await api.pool.query("UPDATE deliveries SET group_id = $1 WHERE id = ANY($2::uuid[])", [
+      group,
+      deliveries,
+    ]);
+    const until = new Date(Date.now() + hourMs).toISOString();
+    await snoozed("c", { group }, until);
+    const from = new Date().toISOString();
+    expect(await rangeOf(recipientId, from, until)).toMatchObject({
+      snoozes: [{ id: shown(deliveries[0]!), deliveries: 2, until }],
+      moreSnoozes: 0,
+    });
   });
 
   it("is bounded, and says what is left out", async () => {
