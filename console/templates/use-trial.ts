@@ -1,20 +1,15 @@
 import { useMemo, useState } from "react";
 import { type JsonObject, sampleOf, type Schema } from "../parts/json-schema.ts";
 import { type Draft, parseObject } from "./draft.ts";
+import { exampleRecipientOf } from "./example-recipient.ts";
 import { completeVariables } from "./variables.ts";
 
-const exampleRecipient: JsonObject = {
-  externalId: "ada",
-  email: "ada@example.org",
-  locale: "en",
-  timeZone: "UTC",
-  attributes: { name: "Ada" },
-};
-
 /** With what a template is tried: data that fit its variables, and an example of a recipient. */
-export function useTrial({ variables }: Draft) {
+export function useTrial({ content, variables }: Draft) {
   const [edited, setData] = useState<JsonObject | null>(null);
-  const [example, setExample] = useState(exampleRecipient);
+  const [editedExample, setExample] = useState<JsonObject | null>(null);
+  const fitting = useMemo(() => exampleRecipientOf(content), [content]);
+  const example = editedExample ?? fitting;
   const [schema, setSchema] = useState<JsonObject>(() => parseObject(variables) ?? {});
   const parsed = useMemo(() => parseObject(variables), [variables]);
   // While the schema is no JSON, the last one is used.
