@@ -109,6 +109,32 @@ describe("the deliveries", () => {
     expect(world.complaints).toEqual([]);
   });
 
+  it("have filters that fade out at the edge of a phone, behind which there are more", async () => {
+    const bar = (page: Page) =>
+      page.evaluate<unknown>(`(() => {
+        const element = document.querySelector("[role=group][aria-label=Filters]");
+        return {
+          fades: getComputedStyle(element).maskImage !== "none",
+          goesOn: element.scrollWidth > element.clientWidth,
+        };
+      })()`);
+    const phone = await world.open("deliveries", { viewport: { width: 390, height: 844 } });
+    await phone.getByRole("group", { name: "Filters" }).waitFor();
+    await until(() => bar(phone), patience).toEqual({ fades: true, goesOn: true });
+    // At the end, the last filter is not in the fade.
+    const clearance = await phone.evaluate<number>(`(() => {
+      const element = document.querySelector("[role=group][aria-label=Filters]");
+      element.scrollLeft = element.scrollWidth;
+      const rightOf = (one) => one.getBoundingClientRect().right;
+      return rightOf(element) - rightOf(element.lastElementChild);
+    })()`);
+    expect(clearance).toBeGreaterThanOrEqual(39);
+    const desktop = await world.open("deliveries");
+    await desktop.getByRole("group", { name: "Filters" }).waitFor();
+    await until(() => bar(desktop), patience).toEqual({ fades: false, goesOn: false });
+    expect(world.complaints).toEqual([]);
+  });
+
   it("are reached with the keyboard alone", async () => {
     const page = await world.open("deliveries");
     await rows(page).first().waitFor();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parsePublicId } from "../../domain/ids.ts";
+import { configureProviders } from "../../ledger/providers.ts";
 import { sampleTemplate, seed } from "../api/harness.ts";
 import { useConsole } from "../support/console-pages.ts";
 import { patience } from "../support/patience.ts";
@@ -21,7 +22,7 @@ const world = useConsole(async (api) => {
   ).body.id;
   const id = parsePublicId("campaign", campaign);
   await api.prisma
-    .$executeRaw`UPDATE campaigns SET status = 'completed', frozen_at = now(), finished_at = now(), audience_count = ${sentCount + failedCount} WHERE id = ${id}::uuid`;
+    .$executeRaw`UPDATE campaigns SET status = 'completed', frozen_at = now() - interval '3 days', finished_at = now(), audience_count = ${sentCount + failedCount} WHERE id = ${id}::uuid`;
   // Half an hour ago for those that failed, two days ago for the others.
   await api.prisma.$executeRaw`
     INSERT INTO deliveries (id, campaign_id, recipient_id, channel, priority, queue, status, reason, created_at, finished_at)
@@ -29,7 +30,15 @@ const world = useConsole(async (api) => {
       (CASE WHEN n <= ${failedCount} THEN 'failed' ELSE 'sent' END)::delivery_status, CASE WHEN n <= ${failedCount} THEN 'provider_rejected' END, at, at
     FROM (SELECT id, row_number() OVER () AS n FROM recipients) AS r,
       LATERAL (SELECT CASE WHEN n <= ${failedCount} THEN now() - interval '30 minutes' ELSE now() - interval '2 days' END AS at) AS t`;
+  // The view has no provider: it is written to the ledger and to its numbers.
+  for (const table of ["ended_deliveries", "delivery_count_changes"])
+    await api.pool.query(`UPDATE ${table} SET provider = $1 WHERE status = 'failed'`, [
+      provider.name,
+    ]);
+  await configureProviders(api.pool, [{ ...provider, position: 1, connections: 1, limits: null }]);
 });
+
+const provider = { name: "smtp-1", channel: "email", kind: "smtp" } as const;
 
 const queryOf = (page: { url(): string }) => Object.fromEntries(new URL(page.url()).searchParams);
 
@@ -52,6 +61,33 @@ describe("the numbers", () => {
     await page
       .getByRole("table", { name: /Created in the last 7 days, by status/ })
       .getByRole("cell", { name: "12,000" })
+      .waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+
+  it("of a campaign, a provider and everything are shown over time, and lead to the deliveries", async () => {
+    const page = await world.open(`campaigns/${campaign}`);
+    const bars = page.getByRole("table", { name: "Deliveries that ended, by status" });
+    await bars.getByRole("columnheader", { name: "An hour from" }).waitFor();
+    // The sent ones ended in one hour, the failed ones in another.
+    expect(
+      await bars.locator("tbody tr td").evaluateAll((cells) => cells.map((cell) => cell.innerText)),
+    ).toEqual(["12,000", "0", "0", "30"]);
+    const panel = page.getByRole("region", { name: "Over time" });
+    await panel.getByText("At most 12,000 deliveries ended in one").waitFor();
+    await panel.getByRole("link", { name: String(failedCount) }).click();
+    await expect.poll(() => queryOf(page)["status"], patience).toBe("failed");
+    expect(queryOf(page)["source"]).toBe(campaign);
+
+    await page.goto(`${world.url}providers/${provider.name}`);
+    await page
+      .getByRole("table", { name: /ended in the last 6 hours, by status/ })
+      .getByRole("cell", { name: String(failedCount) })
+      .waitFor();
+    await page.goto(`${world.url}health`);
+    await page
+      .getByRole("table", { name: /ended in the last hour, by status/ })
+      .getByRole("cell", { name: String(failedCount) })
       .waitFor();
     expect(world.complaints).toEqual([]);
   });

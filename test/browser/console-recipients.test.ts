@@ -1,6 +1,9 @@
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { publicId } from "../../domain/ids.ts";
+import { snoozeDeliveries } from "../../ledger/recipient-actions.ts";
+import { executeOn } from "../../ledger/sql.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { type Api, seed } from "../api/harness.ts";
 import { useConsole } from "../support/console-pages.ts";
 import { patience } from "../support/patience.ts";
@@ -59,7 +62,38 @@ async function expectNothingPersonal(page: Page): Promise<void> {
 
 const days = (page: Page) => page.locator("[data-hours]");
 
+/** Has a recipient snooze a message of theirs now, for a time. */
+async function snoozeFor(hours: number): Promise<string> {
+  const policy = createPolicyWorld(world.api.pool);
+  const recipientId = await policy.recipient({ timeZone: "Europe/Berlin" });
+  const delivery = await policy.ask({ recipientId });
+  const until = new Date(Date.now() + hours * 3_600_000).toISOString();
+  await inTransaction(world.api.pool, (client) =>
+    snoozeDeliveries(executeOn(client), "pressed", { delivery }, { until, mailboxShards: 4 }),
+  );
+  return publicId("recipient", recipientId);
+}
+
 describe("the band of a recipient", () => {
+  it("has a snooze as an arc over its days, and the list names it", async () => {
+    const page = await world.open(`recipients/${await snoozeFor(48)}`);
+    const arcs = () =>
+      days(page).evaluateAll((all) =>
+        all.map(
+          (day) =>
+            [...day.querySelectorAll("path > title")].filter((title) =>
+              title.textContent?.startsWith("Snoozed: "),
+            ).length,
+        ),
+      );
+    await until(async () => (await arcs()).slice(0, 2), patience).toEqual([1, 1]);
+    expect((await arcs()).slice(4)).toEqual([0, 0, 0]);
+    const listed = page.getByRole("listitem").filter({ hasText: "Snoozed" });
+    expect(await listed.first().locator("time").count()).toBe(2);
+    await page.getByRole("listitem").filter({ hasText: "Comes back" }).waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+
   it.each([
     {
       zone: "Berlin",
@@ -128,6 +162,30 @@ describe("the band of a recipient", () => {
     await page.getByRole("link", { name: "Also the last 14 days" }).click();
     await until(() => days(page).count(), patience).toBe(21);
     expect(new URL(page.url()).searchParams.get("past")).toBe("14");
+    expect(world.complaints).toEqual([]);
+  });
+});
+
+describe("a slider", () => {
+  it.each(["light", "dark"] as const)("has a track of the %s theme", async (colorScheme) => {
+    const page = await world.open(`recipients/${berlin}`, { colorScheme });
+    const slider = page.getByLabel(/^at/);
+    const image = `data:image/png;base64,${(await slider.screenshot()).toString("base64")}`;
+    const sunken = await page.evaluate<string>(`(() => {
+      const probe = document.body.appendChild(document.createElement("div"));
+      probe.style.background = "var(--sunken)";
+      return getComputedStyle(probe).backgroundColor;
+    })()`);
+    // Another page draws the picture, which the policy of the console would refuse. The thumb is at the left.
+    const other = await page.context().newPage();
+    const track = await other.evaluate<string>(`(async () => {
+      const bitmap = await createImageBitmap(await (await fetch("${image}")).blob());
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+      context.drawImage(bitmap, 0, 0);
+      const { data } = context.getImageData(bitmap.width * 0.9, bitmap.height / 2, 1, 1);
+      return "rgb(" + [...data.subarray(0, 3)].join(", ") + ")";
+    })()`);
+    expect(track).toBe(sunken);
     expect(world.complaints).toEqual([]);
   });
 });
