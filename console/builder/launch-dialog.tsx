@@ -17,8 +17,18 @@ import { startCampaign } from "./queries.ts";
 
 /** Asks whether to start the campaign, with the number of recipients, and starts it. */
 export function LaunchDialog({ onClose }: { onClose: () => void }) {
-  const { draft, forecast, isCurrent, isTested, isDirty, save, stored, saveError, forget } =
-    useParts();
+  const {
+    draft,
+    forecast,
+    isCurrent,
+    isTested,
+    isDirty,
+    isSaving,
+    save,
+    stored,
+    saveError,
+    forget,
+  } = useParts();
   const [isOverridden, setOverridden] = useState(false);
   const now = useNow();
   const client = useQueryClient();
@@ -61,6 +71,8 @@ export function LaunchDialog({ onClose }: { onClose: () => void }) {
             needs="sender"
             disabled={
               launch.isPending ||
+              // Two requests that create the same campaign would meet.
+              isSaving ||
               reachable === undefined ||
               !confirmation.isConfirmed ||
               !(isTested || isOverridden)

@@ -28,13 +28,7 @@ export function RunningCampaign({ campaign }: { campaign: Campaign }) {
   );
 }
 
-function Progress({
-  counts,
-  name,
-}: {
-  counts: NonNullable<Campaign["counts"]>;
-  name: string;
-}) {
+function Progress({ counts, name }: { counts: NonNullable<Campaign["counts"]>; name: string }) {
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return (
     <>
