@@ -1,4 +1,4 @@
-import { dayMs, minuteMs } from "../domain/time/local-time.ts";
+import { dayMs, minuteMs } from "../domain/time/durations.ts";
 import { createRandom } from "./random.ts";
 
 /** A notification of the generated day. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createActionLinks } from "./action-links.ts";
 import { newUuid } from "./ids.ts";
-import { dayMs } from "./time/local-time.ts";
+import { dayMs } from "./time/durations.ts";
 import { createTokens } from "./tokens.ts";
 
 const secret = "a-secret-of-at-least-32-characters";

@@ -1,5 +1,5 @@
 import type { RecipientAction } from "./action.ts";
-import { dayMs } from "./time/local-time.ts";
+import { dayMs } from "./time/durations.ts";
 import { type ActionTarget, createTokens } from "./tokens.ts";
 
 interface Signing {

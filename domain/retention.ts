@@ -1,4 +1,4 @@
-import { dayMs } from "./time/local-time.ts";
+import { dayMs } from "./time/durations.ts";
 
 /**
  * The tables that maintenance cleans, in this order: a notification is deleted when none of its deliveries is left. A workflow iterates

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import type { Pool } from "pg";
+import { dayMs } from "../domain/time/durations.ts";
 import { clockReasons, type Reason } from "../domain/delivery/reasons.ts";
 import type { ClockData } from "../domain/time/clocks.ts";
 import { ianaNames } from "../domain/time/iana-names.ts";
@@ -64,8 +65,8 @@ const recordStatement = defineStatement<
   ON CONFLICT (version) DO NOTHING`);
 
 /** How far ahead clocks are compared: deliveries wait for the recipient's clock for days or weeks. */
-const coveredMs = 3 * 365 * 86_400_000;
-const leastCoveredMs = 30 * 86_400_000;
+const coveredMs = 3 * 365 * dayMs;
+const leastCoveredMs = 30 * dayMs;
 
 /** Computes a short fingerprint of the clocks of each IANA zone between two instants, by the name in lower case. */
 async function fingerprintsOf(

@@ -4,7 +4,8 @@ import { isLane } from "../../domain/delivery/queues.ts";
 import { isAutomated } from "../../domain/engagement.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import { effectivePreferences } from "../../domain/policy/preferences.ts";
-import { dayMs, hourMs, localTimeAt, minuteMs } from "../../domain/time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../../domain/time/durations.ts";
+import { localTimeAt } from "../../domain/time/local-time.ts";
 import type { ActionTarget, Tokens } from "../../domain/tokens.ts";
 import {
   completeDeliveries,

@@ -2,6 +2,7 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { Pool } from "pg";
+import { dayMs, hourMs } from "../../domain/time/durations.ts";
 import { publicId } from "../../domain/ids.ts";
 import type { Role } from "../../domain/role.ts";
 import type { Scope } from "../../domain/scope.ts";
@@ -10,10 +11,10 @@ import { createUseRecorder } from "./last-use.ts";
 import { createSecretCache } from "./secret-cache.ts";
 
 /** A session ends when it has not been used for this long, and at the latest `sessionMs` after it began. */
-export const idleMs = 12 * 3_600_000;
-export const sessionMs = 7 * 86_400_000;
+export const idleMs = 12 * hourMs;
+export const sessionMs = 7 * dayMs;
 /** Operators prove more often that they are still in their groups. */
-export const operatorSessionMs = 86_400_000;
+export const operatorSessionMs = dayMs;
 
 /** The cookie's name is `__Host-tidings`: browsers accept such a cookie only with Secure, Path=/ and without a domain. */
 const cookieName = "tidings";

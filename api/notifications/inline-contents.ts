@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { hourMs } from "../../domain/time/durations.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { expandContent, type InlineContent, pathInContent } from "../../domain/inline-content.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
@@ -18,7 +19,7 @@ export type StoredContent =
   | { kind: "faulty"; errors: readonly FieldError[] };
 
 /** How long a process uses a content without noting its use, so that retention does not remove it. Much less than a day. */
-const knownForMs = 3_600_000;
+const knownForMs = hourMs;
 const mostKnown = 500;
 
 /** The checked content of a notification, or the reasons why it cannot be used. */

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { hourMs } from "../../domain/time/durations.ts";
 import { channels } from "../../domain/channel.ts";
 import {
   type GateKind,
@@ -116,8 +117,6 @@ export async function lockGate(
   const gate = await tx.gate.findUnique({ where: { key } });
   return gate && gateJson(gate, now);
 }
-
-const hourMs = 3_600_000;
 
 export function gateJson(gate: Gate, now: Date): z.output<typeof gateAnswer> {
   const { key, permitsPerSecond, burst, hourlyQuota, dailyQuota, shutUntil } = gate;

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
-import { dayMs } from "../../domain/time/local-time.ts";
+import { dayMs } from "../../domain/time/durations.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { reasons } from "../../domain/delivery/reasons.ts";

@@ -4,7 +4,7 @@ import { passedOverReasons, reachedLevels } from "../../domain/policy/route.ts";
 import { offeredChannels } from "./previewed-message.ts";
 import { publicId } from "../../domain/ids.ts";
 import { instant } from "../../domain/time/instant.ts";
-import { dayMs } from "../../domain/time/local-time.ts";
+import { dayMs } from "../../domain/time/durations.ts";
 import {
   type NotificationType,
   typeKey,

@@ -12,7 +12,7 @@ import {
 } from "./recorded-routes.ts";
 import { creationOf, firstUuidAt } from "../../domain/ids.ts";
 import { noGrants } from "../../domain/policy/limits.ts";
-import { dayMs } from "../../domain/time/local-time.ts";
+import { dayMs } from "../../domain/time/durations.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import { simulateInSteps } from "../../domain/policy/simulate.ts";

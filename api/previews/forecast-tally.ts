@@ -1,3 +1,4 @@
+import { minuteMs } from "../../domain/time/durations.ts";
 import type { Channel } from "../../domain/channel.ts";
 import type { Reason } from "../../domain/delivery/reasons.ts";
 import type { PreviewedRecipientOutcome } from "./preview-message.ts";
@@ -14,8 +15,6 @@ export interface ForecastTally {
   /** Why messages would wait. */
   waits: Map<Reason, { count: number; from: number; until: number }>;
 }
-
-const minuteMs = 60_000;
 
 /** Counts when messages to many recipients would be ready to be handed over, and to whom none would be. */
 export function createForecastTally() {

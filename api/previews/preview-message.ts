@@ -6,7 +6,7 @@ import { type RoutedStage, routeStages } from "../../domain/policy/route-stages.
 import { simulateInSteps } from "../../domain/policy/simulate.ts";
 import type { SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
-import { dayMs } from "../../domain/time/local-time.ts";
+import { dayMs } from "../../domain/time/durations.ts";
 import { readPendingMessages } from "../../ledger/pending-messages.ts";
 import { findRepeating } from "../../ledger/repeats.ts";
 import { readRoutingFacts } from "../../ledger/routing-facts.ts";

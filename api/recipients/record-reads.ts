@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from "hono";
 import type { Pool } from "pg";
 import { firstUuidAt, newUuid, publicId } from "../../domain/ids.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import { hourMs } from "../../domain/time/local-time.ts";
+import { hourMs } from "../../domain/time/durations.ts";
 import { auditedAddress } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
 

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import type { Pool } from "pg";
+import { hourMs } from "../../domain/time/durations.ts";
 import { nextDigestAt } from "../../domain/policy/digest-instants.ts";
 import type { EffectivePreferences } from "../../domain/policy/preferences.ts";
 import { listQuietSpans } from "../../domain/policy/quiet-hours.ts";
@@ -128,7 +129,7 @@ export async function readRange(
       date: day.date,
       from: isoOf(day.from),
       until: isoOf(day.until),
-      hours: (day.until - day.from) / 3_600_000,
+      hours: (day.until - day.from) / hourMs,
     })),
     quiet: quiet.slice(0, shownSpans).map((span) => ({
       from: isoOf(span.from),

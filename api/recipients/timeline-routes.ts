@@ -4,7 +4,7 @@ import {
   type RecipientState,
   readRecipientStates,
 } from "../../ledger/recipient-snapshot.ts";
-import { dayMs } from "../../domain/time/local-time.ts";
+import { dayMs } from "../../domain/time/durations.ts";
 import { instantParameter } from "../http/pages.ts";
 import { invalid } from "../http/problem.ts";
 import { recipientParams, refuseAbsent } from "./store.ts";

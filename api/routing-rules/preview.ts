@@ -8,7 +8,7 @@ import {
   planRoutes,
 } from "../../domain/policy/resolve-route.ts";
 import type { RoutingRule } from "../../domain/policy/routing-rule.ts";
-import { hourMs } from "../../domain/time/local-time.ts";
+import { hourMs } from "../../domain/time/durations.ts";
 import {
   firstDeliveries,
   type FirstDelivery,

@@ -7,7 +7,7 @@ import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
 import { text } from "../../domain/text.ts";
 import { instant } from "../../domain/time/instant.ts";
-import { dayMs, hourMs } from "../../domain/time/local-time.ts";
+import { dayMs, hourMs } from "../../domain/time/durations.ts";
 import { intervals } from "../../ledger/delivery-counts.ts";
 import { findNamed, idOf, typeParameter } from "../deliveries/filters.ts";
 import { oneOrMore } from "../http/pages.ts";

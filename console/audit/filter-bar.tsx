@@ -1,5 +1,6 @@
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
+import { hourMs } from "../../domain/time/durations.ts";
 import { ChosenFilter, Filters } from "../parts/filters.tsx";
 import { isPublicId, shortenId } from "../parts/short-id.tsx";
 import { toWords } from "../words/statuses.ts";
@@ -47,7 +48,7 @@ export function FilterBar({ search }: { search: AuditSearch }) {
         value=""
         onChange={({ target }) =>
           set({
-            from: new Date(Date.now() - Number(target.value) * 3_600_000).toISOString(),
+            from: new Date(Date.now() - Number(target.value) * hourMs).toISOString(),
             before: undefined,
           })
         }

@@ -1,9 +1,9 @@
+import { hourMs } from "../../domain/time/durations.ts";
 import { useZone } from "../parts/instant.tsx";
 import { formatFull } from "../words/instants.ts";
 import { formatCount } from "../words/numbers.ts";
 import styles from "./hour-histogram.module.css";
 
-const hourMs = 3_600_000;
 /** The largest number of bars: hours are put together beyond it. */
 const maxBars = 72;
 

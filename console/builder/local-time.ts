@@ -1,4 +1,4 @@
-const dayMs = 86_400_000;
+import { dayMs } from "../../domain/time/durations.ts";
 
 /** The difference of the clocks of a zone to UTC at an instant, in milliseconds. */
 function offsetAt(zone: string, at: number): number {

@@ -1,5 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import type { AnswerOf } from "tidings/client";
+import { dayMs } from "../../domain/time/durations.ts";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 import { type DeliverySearch, type Span, toDeliveryQuery, toStatsQuery } from "./search.ts";
@@ -40,9 +41,6 @@ export const explanationQuery = (id: string) =>
     queryFn: ({ signal }) =>
       answerOf(api.v1.deliveries[":id"].explanation.$get({ param: { id } }, { init: { signal } })),
   });
-
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
 
 /** The buckets of the time line. */
 const bucketsOf = {

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useRef } from "react";
+import { hourMs } from "../../domain/time/durations.ts";
 import { priorities } from "../../domain/priority.ts";
 import { Button } from "../parts/button.tsx";
 import { Choice, ChosenFilter, Filters } from "../parts/filters.tsx";
@@ -148,7 +149,6 @@ function FilterBar({
   );
 }
 
-const hourMs = 3_600_000;
 const spans = [
   ["Last hour", hourMs],
   ["Last 24 hours", 24 * hourMs],

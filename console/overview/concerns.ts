@@ -1,4 +1,5 @@
 import type { LinkProps } from "@tanstack/react-router";
+import { dayMs, hourMs } from "../../domain/time/durations.ts";
 import { type Reason, reasonStatuses } from "../../domain/delivery/reasons.ts";
 import type { Campaign } from "../campaigns/queries.ts";
 import type { Health } from "../health/queries.ts";
@@ -24,10 +25,10 @@ interface Provider {
 const faultReasons: readonly Reason[] = ["provider_unavailable", "sender_refused", "retry"];
 
 /** How long a pause lasts before it may have been forgotten. */
-const longPauseMs = 3_600_000;
+const longPauseMs = hourMs;
 /** Digests are moved to their lanes on each quarter hour. */
 const lateDigestSeconds = 1_200;
-const soonMs = 14 * 86_400_000;
+const soonMs = 14 * dayMs;
 
 /** Lists what needs attention, the worst first. */
 export function listConcerns({

@@ -1,4 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
+import { hourMs } from "../../domain/time/durations.ts";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 
@@ -66,7 +67,7 @@ export const failuresQuery = queryOptions({
         {
           query: {
             bucket: "minute",
-            from: new Date(Date.now() - 3_600_000).toISOString(),
+            from: new Date(Date.now() - hourMs).toISOString(),
             status: "failed",
             by: "reason",
           },

@@ -1,4 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { hourMs } from "../../domain/time/durations.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
@@ -12,8 +13,6 @@ import { openAgain, type Stop, type Stoppable, stopMessages } from "./changes.ts
 import { waitingByChannelQuery } from "./queries.ts";
 import { Waiting } from "./waiting.tsx";
 import { messagesOf } from "./words.ts";
-
-const hourMs = 3_600_000;
 
 /** How long a stop may last, in hours. */
 const spans = [

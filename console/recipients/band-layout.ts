@@ -1,8 +1,8 @@
 import { scaleLinear } from "d3-scale";
+import { hourMs } from "../../domain/time/durations.ts";
 import type { TimelineRange } from "./queries.ts";
 import type { Entry } from "./timeline-entries.ts";
 
-const hourMs = 3_600_000;
 /** How many marks stand above each other at one place. Further ones are counted. */
 const lanes = 3;
 /** How near two marks may be, in hundredths of the width, before they share a place. */

@@ -1,5 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import type { AnswerOf } from "tidings/client";
+import { dayMs } from "../../domain/time/durations.ts";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 import { omitUndefined } from "../shell/url.ts";
@@ -13,7 +14,6 @@ export type Preferences = AnswerOf<typeof one.preferences.$get>;
 export type Preview = AnswerOf<typeof api.v1.decisions.preview.$post>;
 export type Device = AnswerOf<typeof one.addresses.$get>["items"][number];
 
-const dayMs = 86_400_000;
 const perPage = 50;
 /** How many days the timeline shows, the present one included, and how many past ones on demand. */
 export const shownDays = 7;

@@ -1,4 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { dayMs } from "../../domain/time/durations.ts";
 import { includesRole as includesKeyRole, type Role, roles } from "../../domain/role.ts";
 import { scopeRoles, type Scope, scopes } from "../../domain/scope.ts";
 import { Button } from "../parts/button.tsx";
@@ -154,4 +155,4 @@ export function CreateKeyDialog({
 const mayUse = (role: Role, scope: Scope) => includesKeyRole(role, scopeRoles[scope]);
 
 const expiryOf = (days: string, now: Date): string | null =>
-  days === "" ? null : new Date(now.getTime() + Number(days) * 86_400_000).toISOString();
+  days === "" ? null : new Date(now.getTime() + Number(days) * dayMs).toISOString();

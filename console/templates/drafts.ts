@@ -1,3 +1,4 @@
+import { dayMs } from "../../domain/time/durations.ts";
 import { withStore } from "../parts/browser-store.ts";
 import type { Draft } from "./draft.ts";
 
@@ -13,7 +14,7 @@ export interface KeptDraft extends Draft {
 }
 
 /** How long a text is kept that nobody came back for. */
-const keptMs = 30 * 86_400_000;
+const keptMs = 30 * dayMs;
 
 /** Keeps a text in this browser. Where the browser keeps nothing, as in some private windows, the text is only in the page. */
 export const keepDraft = (draft: KeptDraft): Promise<unknown> =>

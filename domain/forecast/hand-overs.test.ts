@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hourMs } from "../time/local-time.ts";
+import { hourMs } from "../time/durations.ts";
 import { type ChannelLoad, forecastHandOvers, forecastMs, scaleCounts } from "./hand-overs.ts";
 import type { HandOverLimit } from "./limit-meter.ts";
 

@@ -1,4 +1,4 @@
-import { hourMs } from "../time/local-time.ts";
+import { hourMs } from "../time/durations.ts";
 import { type HandOverLimit, LimitMeter } from "./limit-meter.ts";
 
 /** Messages that are ready to be handed over from an instant on (epoch milliseconds). */

@@ -1,4 +1,4 @@
-import { dayMs, hourMs } from "../time/local-time.ts";
+import { dayMs, hourMs } from "../time/durations.ts";
 
 /** A rate limit with its quotas, and how much of them has been used. */
 export interface HandOverLimit {

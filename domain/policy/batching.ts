@@ -1,4 +1,4 @@
-import { minuteMs } from "../time/local-time.ts";
+import { minuteMs } from "../time/durations.ts";
 import type { Policy } from "./policy.ts";
 import type { EffectivePreferences, Layers } from "./preferences.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bestHour, nextTimeOfHour } from "./best-hour.ts";
-import { dayMs, hourMs, minuteMs } from "../time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../time/durations.ts";
 import { allClockChanges, allZones, iso, wallClock } from "../time/wall-clock.testing.ts";
 
 const looks = (some: Record<number, number>) =>

@@ -1,4 +1,5 @@
-import { clockSpanAt, dayMs, hourMs } from "../time/local-time.ts";
+import { dayMs, hourMs } from "../time/durations.ts";
+import { clockSpanAt } from "../time/local-time.ts";
 
 /**
  * The hour of the day at which a recipient usually reads messages. Each hour counts twice and each of its neighbours once, so

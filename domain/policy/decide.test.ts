@@ -4,7 +4,7 @@ import { noLoad } from "./batching.ts";
 import { decide, explain } from "./decide.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 import { noGrants } from "./limits.ts";
-import { dayMs, hourMs, minuteMs } from "../time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../time/durations.ts";
 import type { NotificationType } from "./notification-type.ts";
 import { defaultPolicy } from "./policy.ts";
 import {

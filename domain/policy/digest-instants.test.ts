@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { digestInstants, nextDigestAt } from "./digest-instants.ts";
-import { dayMs, hourMs, minuteMs } from "../time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../time/durations.ts";
 import { digestModes, type DigestPreferences, type Weekday } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
 import {

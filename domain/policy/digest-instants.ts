@@ -1,11 +1,5 @@
-import {
-  clockSpanAt,
-  hourMs,
-  instantOf,
-  localTimeAt,
-  minuteOf,
-  weekdayOf,
-} from "../time/local-time.ts";
+import { hourMs } from "../time/durations.ts";
+import { clockSpanAt, instantOf, localTimeAt, minuteOf, weekdayOf } from "../time/local-time.ts";
 import { type DigestPreferences } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hourMs, minuteMs } from "../time/local-time.ts";
+import { hourMs, minuteMs } from "../time/durations.ts";
 import {
   arrangeLimits,
   countGrants,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dayMs, hourMs, minuteMs } from "../time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../time/durations.ts";
 
 /** The longest window of any limit. Older grants count towards none. */
 export const longestWindowMs = 24 * hourMs;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { minuteMs } from "../time/local-time.ts";
+import { minuteMs } from "../time/durations.ts";
 import { projectStages } from "./project-stages.ts";
 import type { Stage } from "./route.ts";
 

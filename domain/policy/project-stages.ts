@@ -1,4 +1,4 @@
-import { minuteMs } from "../time/local-time.ts";
+import { minuteMs } from "../time/durations.ts";
 import type { Stage } from "./route.ts";
 
 /** A stage that is not in the ledger yet. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dayMs, minuteMs } from "../time/local-time.ts";
+import { dayMs, minuteMs } from "../time/durations.ts";
 import { type QuietPeriod, type Weekday, type WeekdayPeriod } from "./preferences.ts";
 import { weekdays } from "../time/local-time.ts";
 import { listQuietSpans, quietUntil } from "./quiet-hours.ts";

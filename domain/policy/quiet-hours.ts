@@ -1,8 +1,7 @@
+import { dayMs, minuteMs } from "../time/durations.ts";
 import {
   clockSpanAt,
-  dayMs,
   localTimeAt,
-  minuteMs,
   minuteOf,
   weekdayOf,
   type LocalTime,

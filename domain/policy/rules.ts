@@ -3,7 +3,7 @@ import { nextTimeOfHour } from "./best-hour.ts";
 import type { Decision, DecisionInput } from "./decision.ts";
 import { expiryOf } from "./expiry.ts";
 import { nextDigestAt } from "./digest-instants.ts";
-import { minuteMs } from "../time/local-time.ts";
+import { minuteMs } from "../time/durations.ts";
 import {
   countGrants,
   type Limit,

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nextDigestAt } from "./digest-instants.ts";
 import { type LimitSettings, noGrants } from "./limits.ts";
-import { dayMs, hourMs, localTimeAt, minuteMs } from "../time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../time/durations.ts";
+import { localTimeAt } from "../time/local-time.ts";
 import { defaultPolicy } from "./policy.ts";
 import {
   somePolicy,

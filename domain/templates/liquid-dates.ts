@@ -1,5 +1,6 @@
 import { filters, type Liquid, Tokenizer, toValue, TypeGuards } from "liquidjs";
-import { clockSpanAt, minuteMs } from "../time/local-time.ts";
+import { minuteMs } from "../time/durations.ts";
+import { clockSpanAt } from "../time/local-time.ts";
 import { intlName } from "../time/node-clocks.ts";
 import { isTimeZone, timeZoneFault } from "../time/zone-names.ts";
 import type { FilterHandler } from "./liquid-bounds.ts";

@@ -1,6 +1,7 @@
 import { type ClockData } from "./clocks.ts";
 import { knownVersion } from "./iana-names.ts";
-import { clocksInUse, dayMs } from "./local-time.ts";
+import { dayMs } from "./durations.ts";
+import { clocksInUse } from "./local-time.ts";
 
 /** A release of time zone data and its age. */
 export interface AgedClocks extends Pick<ClockData, "version" | "source"> {

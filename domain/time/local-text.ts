@@ -1,4 +1,5 @@
-import { clockSpanAt, localTimeAt, minuteMs } from "./local-time.ts";
+import { minuteMs } from "./durations.ts";
+import { clockSpanAt, localTimeAt } from "./local-time.ts";
 import { weekdays } from "./local-time.ts";
 
 /** Formats the local time in `zone` at `at` (epoch milliseconds), as "Monday 2027-03-29 08:00 +02:00". */

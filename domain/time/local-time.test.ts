@@ -1,14 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  clockSpanAt,
-  dayMs,
-  instantOf,
-  listLocalDays,
-  localTimeAt,
-  minuteMs,
-  minuteOf,
-} from "./local-time.ts";
+import { dayMs, minuteMs } from "./durations.ts";
+import { clockSpanAt, instantOf, listLocalDays, localTimeAt, minuteOf } from "./local-time.ts";
 import { weekdays } from "./local-time.ts";
 import {
   allClockChanges,

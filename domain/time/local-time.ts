@@ -1,3 +1,4 @@
+import { dayMs, minuteMs } from "./durations.ts";
 import type { ClockData, ClockSpan } from "./clocks.ts";
 import { intlName, nodeClocks } from "./node-clocks.ts";
 
@@ -10,10 +11,6 @@ export interface LocalTime {
   /** The ISO 8601 weekday: Monday is 1. */
   weekday: number;
 }
-
-export const minuteMs = 60_000;
-export const hourMs = 3_600_000;
-export const dayMs = 86_400_000;
 
 /**
  * The local time in `zone` at `at`, by the time zone data in use. Every name that `Intl` accepts is understood too: recipients may have one

@@ -1,8 +1,7 @@
+import { hourMs, minuteMs } from "./durations.ts";
 import { type ClockData, type ClockSpan, endOfYearOf } from "./clocks.ts";
 import { ianaNames } from "./iana-names.ts";
 
-const hourMs = 3_600_000;
-const minuteMs = 60_000;
 /** From 1900 to 2100 no zone changes its clocks twice within 6.9 days. */
 const sampleMs = 4 * 24 * hourMs;
 

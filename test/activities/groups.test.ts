@@ -1,3 +1,4 @@
+import { minuteMs } from "../../domain/time/durations.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { Pool } from "pg";
@@ -24,7 +25,6 @@ beforeEach(async () => {
 });
 afterAll(() => database.drop());
 
-const minuteMs = 60_000;
 /** Beyond the clock, so that time is what a test says it is; a Monday at 07:00. */
 const start = new Date("2040-01-02T07:00:00Z");
 let moment = 0;

@@ -4,7 +4,7 @@ import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
-import { minuteMs } from "../../domain/time/local-time.ts";
+import { minuteMs } from "../../domain/time/durations.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { provider } from "../channels/email-channel.ts";
 import { guardedChannel } from "../channels/guarded-channel.ts";

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { beforeEach, describe, expect, it } from "vitest";
+import { minuteMs } from "../../domain/time/durations.ts";
 import type { Preferences } from "../../domain/policy/preferences.ts";
 import type { Priority } from "../../domain/priority.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
@@ -7,7 +8,6 @@ import { createPolicyWorld } from "../support/policy-world.ts";
 import type { Answer } from "../support/recording-channel.ts";
 
 const queue = "mailbox/0";
-const minuteMs = 60_000;
 
 const database = useLedgerDatabase({ truncate: "policy_versions" });
 type World = ReturnType<typeof createPolicyWorld>;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { hourMs, minuteMs } from "../../domain/time/durations.ts";
 import { chooseClocks } from "../../config/clocks.ts";
 import { useClocks } from "../../domain/time/local-time.ts";
 import { nodeClocks } from "../../domain/time/node-clocks.ts";
@@ -33,8 +34,6 @@ afterEach(async () => {
 });
 afterAll(() => database.drop());
 
-const hourMs = 3_600_000;
-const minuteMs = 60_000;
 const zone = "America/Vancouver";
 /** As many hours west of Greenwich, all the year. */
 const release = (version: string, hoursWest: number): ZoneFolder => ({

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { dayMs, hourMs } from "../../domain/time/local-time.ts";
+import { dayMs, hourMs } from "../../domain/time/durations.ts";
 import { createCampaignWorker } from "../support/campaign-worker.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";
 

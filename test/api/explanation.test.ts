@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rules } from "../../domain/policy/rules.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../../domain/time/durations.ts";
 import { createPolicyWorld, shown } from "../support/policy-world.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 

@@ -5,7 +5,7 @@ import { laneNames, queueName } from "../../domain/delivery/queues.ts";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
 import { somePreferences, somePriority, someZone } from "../../domain/policy/policy.testing.ts";
 import { routedChannels } from "../../domain/policy/route.ts";
-import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../../domain/time/durations.ts";
 import { freezeAudience } from "../../ledger/freeze-audience.ts";
 import { atLedgerTime } from "../support/ledger-time.ts";
 import { mailbox } from "../support/policy-world.ts";

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { publicId } from "../../domain/ids.ts";
-import { dayMs, minuteMs } from "../../domain/time/local-time.ts";
+import { dayMs, minuteMs } from "../../domain/time/durations.ts";
 import { createPolicyWorld, shown } from "../support/policy-world.ts";
 import { type Api, startApi } from "./harness.ts";
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { rules } from "../../domain/policy/rules.ts";
 import { publicId } from "../../domain/ids.ts";
-import { dayMs, hourMs, minuteMs } from "../../domain/time/local-time.ts";
+import { dayMs, hourMs, minuteMs } from "../../domain/time/durations.ts";
 import { somePriority, somePreferences, someZone } from "../../domain/policy/policy.testing.ts";
 import { queueName, waitingDigests } from "../../domain/delivery/queues.ts";
 import { mailbox, createPolicyWorld } from "../support/policy-world.ts";

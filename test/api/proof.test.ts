@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { minuteMs } from "../../domain/time/durations.ts";
 import type { createRouter, TableRow } from "../../api/http/router.ts";
 import { routeTable } from "../../api/openapi/document.ts";
 import { browse, signIn } from "../support/browser-requests.ts";
 import { type Api, makeKey, sampleTemplate, seed, startApi } from "./harness.ts";
 
-const minuteMs = 60_000;
 const proofRequired = "urn:tidings:problem:proof-required";
 
 let api: Api;

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { hourMs } from "../../domain/time/durations.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { browse, signIn } from "../support/browser-requests.ts";
 import { type Api, apiKey, makeKey, seed, startApi } from "./harness.ts";
-
-const hourMs = 3_600_000;
 
 let api: Api;
 let now = new Date();

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hourMs } from "../../domain/time/durations.ts";
 import { createSessions } from "../../api/http/sessions.ts";
 import { parsePublicId } from "../../domain/ids.ts";
 import { browse, fromConsole, signIn } from "../support/browser-requests.ts";
 import { patience } from "../support/patience.ts";
 import { type Api, apiKey, makeKey, seed, startApi } from "./harness.ts";
-
-const hourMs = 3_600_000;
 
 let api: Api;
 let now = () => new Date();

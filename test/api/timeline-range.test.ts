@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import type { ActionTarget } from "../../domain/tokens.ts";
-import { hourMs } from "../../domain/time/local-time.ts";
+import { hourMs } from "../../domain/time/durations.ts";
 import { completeDeliveries, snoozeDeliveries } from "../../ledger/recipient-actions.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
-import { dayMs, minuteMs } from "../../domain/time/local-time.ts";
+import { dayMs, minuteMs } from "../../domain/time/durations.ts";
 import { defaultPolicy } from "../../domain/policy/policy.ts";
 import { createPolicyWorld, shown } from "../support/policy-world.ts";
 import { type Api, sampleTemplate, seed, startApi } from "./harness.ts";

@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { SendResult } from "../../activities/channels/channel.ts";
-import { minuteMs } from "../../domain/time/local-time.ts";
+import { minuteMs } from "../../domain/time/durations.ts";
 import { createLedgerDatabase, type LedgerDatabase } from "../support/ledger-database.ts";
 import { hang, serve, takeAll } from "./conversation.ts";
 import { attemptsOf, outcomes, provider, request, sendDeadlineMs } from "./email-channel.ts";

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { minuteMs } from "../../domain/time/durations.ts";
 import type { Service } from "../../cli/demo/service.ts";
 
 /** What was asked for, kept by whoever asked: ledger and mail server are judged by it. Instants are of the wall clock. */
@@ -40,7 +41,6 @@ const soonMs = [10_000, 30_000] as const;
 const laterMs = 50 * 60_000;
 /** Of the audience, those whom the campaign that is cancelled is for, and likewise the one that is paused. */
 const partOfEach = 5;
-const minuteMs = 60_000;
 const notifyEveryMs = 500;
 
 const externalId = (n: number) => `user-${n}`;

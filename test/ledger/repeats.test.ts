@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { Pool } from "pg";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { hourMs } from "../../domain/time/durations.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { createRepeats } from "../../domain/policy/simulate-repeats.ts";
 import type { SimulatedOutcome } from "../../domain/policy/simulate-types.ts";
@@ -31,7 +32,6 @@ afterEach(() => pool.query("DELETE FROM deliveries; DELETE FROM notifications"))
 const queue = "mailbox/0";
 /** The instant at which histories are looked at. */
 const now = new Date();
-const hourMs = 3_600_000;
 
 const claimed = ["sending", "sent", "delivered", "unknown"] as const;
 const ended = ["failed", "cancelled", "suppressed"] as const;

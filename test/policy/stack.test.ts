@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { answerOf, createClient } from "../../api/client/index.ts";
 import { startTemporaryStack, type TemporaryStack } from "../../cli/demo/temporary-stack.ts";
 import { publicId } from "../../domain/ids.ts";
-import { minuteMs } from "../../domain/time/local-time.ts";
+import { minuteMs } from "../../domain/time/durations.ts";
 import { type Preferences } from "../../domain/policy/preferences.ts";
 import { weekdays } from "../../domain/time/local-time.ts";
 import { laneNames } from "../../domain/delivery/queues.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from "vitest";
 import webpush from "web-push";
 import { WebSocket } from "ws";
+import { dayMs } from "../../domain/time/durations.ts";
 import { createBrowserKeys, decryptPush } from "../../cli/demo/push-decryption.ts";
 import { loopbackClient } from "../outbound/servers.ts";
 import { waitMs } from "./patience.ts";
@@ -11,7 +12,6 @@ import { type PushDevice, type PushService, startPushService } from "./push-serv
 
 const vapid = webpush.generateVAPIDKeys();
 const subject = "mailto:ops@example.org";
-const dayMs = 86_400_000;
 
 let service: PushService;
 let device: PushDevice;

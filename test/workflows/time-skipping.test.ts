@@ -2,6 +2,7 @@ import type { TestWorkflowEnvironment } from "@temporalio/testing";
 import { Worker } from "@temporalio/worker";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { dayMs } from "../../domain/time/durations.ts";
 import type { AdvanceCampaignInput, CampaignStep } from "../../activities/advance-campaign.ts";
 import { noSinks } from "../../config/tracing.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
@@ -14,8 +15,6 @@ import type { Answer } from "../support/recording-channel.ts";
 import { mailbox, createPolicyWorld } from "../support/policy-world.ts";
 import { createTimeSkipping } from "../support/time-skipping.ts";
 import { startWorkers, workflowBundle } from "../support/workers.ts";
-
-const dayMs = 86_400_000;
 
 let environment: TestWorkflowEnvironment;
 let database: LedgerDatabase;

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
+import { dayMs } from "../../../domain/time/durations.ts";
 import type { VapidSettings } from "../../../config/vapid.ts";
 import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
 import { parsePublicId } from "../../../domain/ids.ts";
@@ -60,9 +61,9 @@ const closeMs = 20_000;
 const awayMs = 1_000;
 /** When a message is tried again while requests to other hosts take every place. */
 const busyMs = 5_000;
-const usualTtlMs = 86_400_000;
+const usualTtlMs = dayMs;
 /** Four weeks, the longest time that push services keep messages. */
-const longestTtlMs = 28 * 86_400_000;
+const longestTtlMs = 28 * dayMs;
 
 const urgencies: Record<Priority, DevicePush["urgency"]> = {
   critical: "high",

@@ -1,9 +1,10 @@
 import webPush from "web-push";
+import { hourMs } from "../../../domain/time/durations.ts";
 import type { VapidSettings } from "../../../config/vapid.ts";
 
 /** A token is used for twelve hours and valid for twenty: push services refuse those that are valid for more than a day. */
-const usedMs = 12 * 3_600_000;
-const validMs = 20 * 3_600_000;
+const usedMs = 12 * hourMs;
+const validMs = 20 * hourMs;
 const keptOrigins = 256;
 
 /** Signs requests to push services. */
