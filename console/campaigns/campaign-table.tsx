@@ -2,14 +2,15 @@
 // oxlint-disable jsx-a11y/no-redundant-roles, jsx-a11y/no-interactive-element-to-noninteractive-role
 import { Link, useNavigate } from "@tanstack/react-router";
 import { includesRole, useSession } from "../api/session.ts";
-import type { Selection } from "../parts/selection.ts";
 import { ActorName } from "../parts/actor-name.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
+import { onRowKeys, SelectAll, SelectRow } from "../parts/selectable-table.tsx";
+import table from "../parts/selectable-table.module.css";
+import { type Selection, useSelectionKeys } from "../parts/selection.ts";
 import { StackedBar } from "../parts/stacked-bar.tsx";
 import { TemplateLink } from "../parts/template-link.tsx";
 import { showToast } from "../parts/toast.tsx";
-import { useShortcuts } from "../shell/shortcuts.ts";
 import { formatCount, formatShare } from "../words/numbers.ts";
 import { statusCounts } from "./account.ts";
 import { allows, campaignVerbs } from "./actions.ts";
@@ -45,32 +46,27 @@ export function CampaignTable({ campaigns, selection, isStale }: CampaignTablePr
       },
     );
   };
+  const ids = campaigns.map(({ id }) => id);
   const { propsOf } = useRowKeys({
-    ids: campaigns.map(({ id }) => id),
+    ids,
     keys: {
       o: open,
       x: selection.toggle,
       ...(includesRole(role, "sender") && { p: pauseOrResume }),
     },
   });
-  useShortcuts({
-    "mod+a": selection.selectAll,
-    ...(selection.ids.size > 0 && { Escape: selection.clear }),
-  });
-  const isAllSelected = campaigns.every(({ id }) => selection.ids.has(id));
+  useSelectionKeys(selection);
   return (
-    <div className={styles.window}>
-      <table className={styles.table} role="table" aria-label="Campaigns" aria-busy={isStale}>
+    <div className={table.window}>
+      <table
+        className={`${table.table} ${styles.table}`}
+        role="table"
+        aria-label="Campaigns"
+        aria-busy={isStale}
+      >
         <thead role="rowgroup">
           <tr role="row">
-            <th role="columnheader" className={styles.check}>
-              <input
-                type="checkbox"
-                aria-label="Select all on this page"
-                checked={isAllSelected}
-                onChange={() => (isAllSelected ? selection.clear() : selection.selectAll())}
-              />
-            </th>
+            <SelectAll ids={ids} selection={selection} />
             <th role="columnheader">Name</th>
             <th role="columnheader">Status</th>
             <th role="columnheader">Progress</th>
@@ -84,7 +80,7 @@ export function CampaignTable({ campaigns, selection, isStale }: CampaignTablePr
               By
             </th>
             <th role="columnheader" className={styles.when}>
-              Start <span className={styles.zone}>{zone}</span>
+              Start <span className={table.zone}>{zone}</span>
             </th>
           </tr>
         </thead>
@@ -93,11 +89,8 @@ export function CampaignTable({ campaigns, selection, isStale }: CampaignTablePr
             <Row
               key={campaign.id}
               campaign={campaign}
-              isSelected={selection.ids.has(campaign.id)}
+              selection={selection}
               rowProps={propsOf(campaign.id)}
-              onSelect={(isRange) =>
-                isRange ? selection.extend(campaign.id) : selection.toggle(campaign.id)
-              }
               onOpen={() => open(campaign.id)}
             />
           ))}
@@ -109,38 +102,23 @@ export function CampaignTable({ campaigns, selection, isStale }: CampaignTablePr
 
 interface RowProps {
   campaign: Campaign;
-  isSelected: boolean;
+  selection: Selection;
   /** What makes it a row among which keys move. */
   rowProps: ReturnType<ReturnType<typeof useRowKeys>["propsOf"]>;
-  onSelect: (isRange: boolean) => void;
   onOpen: () => void;
 }
 
-function Row({ campaign, isSelected, rowProps, onSelect, onOpen }: RowProps) {
+function Row({ campaign, selection, rowProps, onOpen }: RowProps) {
   const { id, name, status, audienceCount, template, type, createdBy, startAt } = campaign;
   return (
     <tr
       role="row"
       {...rowProps}
-      className={styles.row}
-      aria-selected={isSelected}
-      onKeyDown={(event) => {
-        if (event.target !== event.currentTarget) return;
-        if (event.key === "Enter") onOpen();
-        else if (event.key === "X" && event.shiftKey) onSelect(true);
-        else return;
-        event.preventDefault();
-      }}
+      className={`${table.row} ${styles.row}`}
+      aria-selected={selection.ids.has(id)}
+      onKeyDown={onRowKeys(id, selection, onOpen)}
     >
-      <td role="cell" className={styles.check}>
-        <input
-          type="checkbox"
-          tabIndex={-1}
-          aria-label={`Select ${name}`}
-          checked={isSelected}
-          onChange={({ nativeEvent }) => onSelect((nativeEvent as MouseEvent).shiftKey)}
-        />
-      </td>
+      <SelectRow id={id} name={name} selection={selection} />
       <td role="cell" className={styles.name}>
         <Link to="/campaigns/$id" params={{ id }} tabIndex={-1} title={name}>
           {name}

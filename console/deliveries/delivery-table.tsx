@@ -7,15 +7,16 @@ import { IconButton } from "../parts/button.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
+import { onRowKeys, SelectAll, SelectRow } from "../parts/selectable-table.tsx";
+import table from "../parts/selectable-table.module.css";
+import { type Selection, useSelectionKeys } from "../parts/selection.ts";
 import { ShortId, shortenId } from "../parts/short-id.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
 import { linkOfId } from "../shell/places.ts";
-import { useShortcuts } from "../shell/shortcuts.ts";
 import { wordsOfReason } from "../words/reasons.ts";
 import { channelWords, priorityWords } from "../words/statuses.ts";
 import type { Channel } from "../../domain/channel.ts";
 import type { Column } from "./search.ts";
-import type { Selection } from "../parts/selection.ts";
 import { type Verb, verbs, verbWords } from "./verbs.ts";
 import styles from "./delivery-table.module.css";
 
@@ -42,8 +43,9 @@ export function DeliveryTable({ rows, columns, selection, isStale, onVerb }: Del
       search: (before) => ({ ...before, why: undefined, peek: undefined, [view]: id }) as never,
       replace: why !== undefined || peek !== undefined,
     });
+  const ids = rows.map(({ row }) => row.id);
   const { propsOf } = useRowKeys({
-    ids: rows.map(({ row }) => row.id),
+    ids,
     initial: why ?? peek ?? null,
     onMove: (id) => {
       if (why !== undefined) show("why", id);
@@ -61,27 +63,19 @@ export function DeliveryTable({ rows, columns, selection, isStale, onVerb }: Del
       ),
     },
   });
-  useShortcuts({
-    "mod+a": selection.selectAll,
-    ...(selection.ids.size > 0 && why === undefined && peek === undefined
-      ? { Escape: selection.clear }
-      : {}),
-  });
+  useSelectionKeys(selection, why !== undefined || peek !== undefined);
   const shows = (column: Column) => columns.includes(column);
-  const isAllSelected = rows.length > 0 && rows.every(({ row }) => selection.ids.has(row.id));
   return (
-    <div className={styles.window}>
-      <table className={styles.table} role="table" aria-label="Deliveries" aria-busy={isStale}>
+    <div className={table.window}>
+      <table
+        className={`${table.table} ${styles.table}`}
+        role="table"
+        aria-label="Deliveries"
+        aria-busy={isStale}
+      >
         <thead role="rowgroup">
           <tr role="row">
-            <th role="columnheader" className={styles.check}>
-              <input
-                type="checkbox"
-                aria-label="Select all on this page"
-                checked={isAllSelected}
-                onChange={() => (isAllSelected ? selection.clear() : selection.selectAll())}
-              />
-            </th>
+            <SelectAll ids={ids} selection={selection} />
             <th role="columnheader">Status</th>
             {shows("recipient") && <th role="columnheader">Recipient</th>}
             {shows("source") && (
@@ -102,7 +96,7 @@ export function DeliveryTable({ rows, columns, selection, isStale, onVerb }: Del
             {shows("reason") && <th role="columnheader">Reason</th>}
             {shows("at") && (
               <th role="columnheader">
-                Due or ended <span className={styles.zone}>{zone}</span>
+                Due or ended <span className={table.zone}>{zone}</span>
               </th>
             )}
             {shows("attempts") && (
@@ -122,12 +116,9 @@ export function DeliveryTable({ rows, columns, selection, isStale, onVerb }: Del
               delivery={row}
               hasLeft={hasLeft}
               shows={shows}
-              isSelected={selection.ids.has(row.id)}
+              selection={selection}
               isShown={row.id === (why ?? peek)}
               rowProps={propsOf(row.id)}
-              onSelect={(isRange) =>
-                isRange ? selection.extend(row.id) : selection.toggle(row.id)
-              }
               onShow={(view) => show(view, row.id)}
             />
           ))}
@@ -142,47 +133,32 @@ interface RowProps {
   /** Whether it does not match the filters any more. */
   hasLeft: boolean;
   shows: (column: Column) => boolean;
-  isSelected: boolean;
+  selection: Selection;
   /** Whether the drawer shows it. */
   isShown: boolean;
   /** What makes it a row among which keys move. */
   rowProps: ReturnType<ReturnType<typeof useRowKeys>["propsOf"]>;
-  onSelect: (isRange: boolean) => void;
   onShow: (view: "why" | "peek") => void;
 }
 
 function Row(props: RowProps) {
-  const { delivery, hasLeft, shows, isSelected, isShown, rowProps } = props;
+  const { delivery, hasLeft, shows, selection, isShown, rowProps } = props;
   const { id, status, recipient, source, type, channel, priority, reason, attemptCount } = delivery;
   const at = delivery.finishedAt ?? delivery.dueAt;
   return (
     <tr
       role="row"
       {...rowProps}
-      className={styles.row}
+      className={`${table.row} ${styles.row}`}
       data-left={hasLeft}
       data-shown={isShown}
-      aria-selected={isSelected}
-      onKeyDown={(event) => {
-        if (event.target !== event.currentTarget) return;
-        if (event.key === "Enter") props.onShow("peek");
-        else if (event.key === "X" && event.shiftKey) props.onSelect(true);
-        else return;
-        event.preventDefault();
-      }}
+      aria-selected={selection.ids.has(id)}
+      onKeyDown={onRowKeys(id, selection, () => props.onShow("peek"))}
       onClick={(event) => {
         if (!(event.target as Element).closest("a, button, input, label")) props.onShow("peek");
       }}
     >
-      <td role="cell" className={styles.check}>
-        <input
-          type="checkbox"
-          tabIndex={-1}
-          aria-label={`Select ${shortenId(id)}`}
-          checked={isSelected}
-          onChange={({ nativeEvent }) => props.onSelect((nativeEvent as MouseEvent).shiftKey)}
-        />
-      </td>
+      <SelectRow id={id} name={shortenId(id)} selection={selection} />
       <td role="cell" className={styles.status}>
         <StatusChip status={status} />
         {hasLeft && <span className="hidden-text">, no longer matches</span>}

@@ -1,4 +1,5 @@
 import { useRef, useState } from "react";
+import { useShortcuts } from "../shell/shortcuts.ts";
 
 /** Which rows of a list are selected. */
 export interface Selection {
@@ -34,3 +35,10 @@ export function useSelection(order: readonly string[]): Selection {
     clear: () => setIds(new Set()),
   };
 }
+
+/** Selects all rows with Ctrl A or ⌘ A, and none with Esc, unless `isEscapeTaken`: a drawer, too, is closed with it. */
+export const useSelectionKeys = ({ ids, selectAll, clear }: Selection, isEscapeTaken = false) =>
+  useShortcuts({
+    "mod+a": selectAll,
+    ...(ids.size > 0 && !isEscapeTaken && { Escape: clear }),
+  });

@@ -1,8 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "../parts/button.tsx";
-import { Dialog } from "../parts/dialog.tsx";
-import { ProblemBanner } from "../parts/states.tsx";
+import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { resetProvider } from "./changes.ts";
 import type { Provider } from "./queries.ts";
@@ -35,22 +34,13 @@ export function ResetButton({ provider }: { provider: Provider }) {
         Reset
       </Button>
       {key !== null && (
-        <Dialog
+        <ConfirmDialog
           title={`Reset ${name}`}
+          keep="Leave it as it is"
+          act="Use it again"
+          needs="admin"
+          change={reset}
           onClose={() => setKey(null)}
-          footer={
-            <>
-              <Button onClick={() => setKey(null)}>Leave it as it is</Button>
-              <Button
-                kind="primary"
-                needs="admin"
-                disabled={reset.isPending}
-                onClick={() => reset.mutate()}
-              >
-                Use it again
-              </Button>
-            </>
-          }
         >
           <p>
             Its failures are forgotten, and messages are handed to it at once. If the fault is still
@@ -62,8 +52,7 @@ export function ResetButton({ provider }: { provider: Provider }) {
               Its last failure was: <q>{breaker.reason}</q>
             </p>
           )}
-          {reset.error && <ProblemBanner error={reset.error} />}
-        </Dialog>
+        </ConfirmDialog>
       )}
     </>
   );

@@ -3,10 +3,9 @@ import { useState } from "react";
 import type { Channel } from "../../domain/channel.ts";
 import { ActorName } from "../parts/actor-name.tsx";
 import { Button } from "../parts/button.tsx";
-import { Dialog } from "../parts/dialog.tsx";
+import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
-import { ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { openAgain, type Stoppable, stopMessages } from "./changes.ts";
 import { type Gate, waitingByChannelQuery } from "./queries.ts";
@@ -69,26 +68,16 @@ function OpenDialog({ target, channel, gate, onClose }: StopNoteProps & { onClos
     onSettled: () => client.invalidateQueries(),
   });
   return (
-    <Dialog
+    <ConfirmDialog
       title={`Open ${target.name} again`}
+      keep="Keep it stopped"
+      act="Open it now"
+      needs="admin"
+      change={open}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Keep it stopped</Button>
-          <Button
-            kind="primary"
-            needs="admin"
-            disabled={open.isPending}
-            onClick={() => open.mutate()}
-          >
-            Open it now
-          </Button>
-        </>
-      }
     >
       <Waiting channel={channel} query={waiting} />
       <p>Those that are due are sent within seconds, as fast as the limits allow.</p>
-      {open.error && <ProblemBanner error={open.error} />}
-    </Dialog>
+    </ConfirmDialog>
   );
 }

@@ -1,11 +1,11 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "../parts/button.tsx";
-import { Dialog } from "../parts/dialog.tsx";
+import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Panel } from "../parts/page.tsx";
-import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
+import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { channelWords, toWords } from "../words/statuses.ts";
@@ -112,36 +112,28 @@ function RemoveDialog({
   onClose: () => void;
 }) {
   const client = useQueryClient();
-  const [error, setError] = useState<unknown>(null);
-  const remove = async () => {
-    try {
-      await removeDevice(recipient, device.id);
-    } catch (failure) {
-      setError(failure);
-      return;
-    }
-    showToast("The device is removed.");
-    void client.invalidateQueries({ queryKey: ["addresses", recipient] });
-    onClose();
-  };
+  const remove = useMutation({
+    mutationFn: () => removeDevice(recipient, device.id),
+    onSuccess: () => {
+      onClose();
+      showToast("The device is removed.");
+      void client.invalidateQueries({ queryKey: ["addresses", recipient] });
+    },
+  });
   return (
-    <Dialog
+    <ConfirmDialog
       title="Remove a device"
+      keep="Keep it"
+      act="Remove the device"
+      kind="danger"
+      needs="sender"
+      change={remove}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Keep it</Button>
-          <Button kind="danger" needs="sender" onClick={() => void remove()}>
-            Remove the device
-          </Button>
-        </>
-      }
     >
-      {error !== null && <ProblemBanner error={error} />}
       <p>
         Push messages do not go to <strong>{device.label ?? "this browser"}</strong> any more. Only
         the browser itself can register again.
       </p>
-    </Dialog>
+    </ConfirmDialog>
   );
 }

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "../parts/button.tsx";
-import { Dialog } from "../parts/dialog.tsx";
+import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Loading, ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { formatNoun } from "../words/numbers.ts";
@@ -50,22 +50,14 @@ function DeleteDialog({
     },
   });
   return (
-    <Dialog
+    <ConfirmDialog
       title={`Delete ${rule.name}`}
+      keep="Keep it"
+      act="Delete the rule"
+      kind="danger"
+      needs="admin"
+      change={remove}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Keep it</Button>
-          <Button
-            kind="danger"
-            needs="admin"
-            disabled={remove.isPending}
-            onClick={() => remove.mutate()}
-          >
-            Delete the rule
-          </Button>
-        </>
-      }
     >
       {!rule.active ? (
         <p>It is inactive: no message uses it.</p>
@@ -84,7 +76,6 @@ function DeleteDialog({
         Messages that were accepted before keep their route. Its versions are deleted too, and this
         cannot be undone: to stop using it for a while, deactivate it.
       </p>
-      {remove.error && <ProblemBanner error={remove.error} />}
-    </Dialog>
+    </ConfirmDialog>
   );
 }

@@ -1,10 +1,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSession } from "../api/session.ts";
-import { Button } from "../parts/button.tsx";
-import { Dialog } from "../parts/dialog.tsx";
+import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Field } from "../parts/form.tsx";
-import { ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { type ApiKey, type KeyWithSecret, revokeKey, rotateKey } from "./queries.ts";
 
@@ -37,22 +35,13 @@ export function RotateDialog({
     },
   });
   return (
-    <Dialog
+    <ConfirmDialog
       title={`Rotate ${apiKey.name}`}
+      keep="Keep the secret"
+      act="Make a new secret"
+      needs="admin"
+      change={rotate}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Keep the secret</Button>
-          <Button
-            kind="primary"
-            needs="admin"
-            disabled={rotate.isPending}
-            onClick={() => rotate.mutate()}
-          >
-            Make a new secret
-          </Button>
-        </>
-      }
     >
       <p>
         The key keeps its id, its rights and its history, and gets a new secret. Browsers that
@@ -69,8 +58,7 @@ export function RotateDialog({
           </select>
         )}
       </Field>
-      {rotate.error && <ProblemBanner error={rotate.error} />}
-    </Dialog>
+    </ConfirmDialog>
   );
 }
 
@@ -88,22 +76,14 @@ export function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () 
     },
   });
   return (
-    <Dialog
+    <ConfirmDialog
       title={`Revoke ${apiKey.name}`}
+      keep="Keep the key"
+      act="Revoke the key"
+      kind="danger"
+      needs="admin"
+      change={revoke}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Keep the key</Button>
-          <Button
-            kind="danger"
-            needs="admin"
-            disabled={revoke.isPending}
-            onClick={() => revoke.mutate()}
-          >
-            Revoke the key
-          </Button>
-        </>
-      }
     >
       <p>
         Every process refuses it within two seconds, and browsers that signed in with it are signed
@@ -114,7 +94,6 @@ export function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () 
           <strong>This is the key that you have signed in with.</strong> You will be signed out.
         </p>
       )}
-      {revoke.error && <ProblemBanner error={revoke.error} />}
-    </Dialog>
+    </ConfirmDialog>
   );
 }

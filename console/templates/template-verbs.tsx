@@ -2,8 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "../parts/button.tsx";
-import { Dialog } from "../parts/dialog.tsx";
-import { ProblemBanner } from "../parts/states.tsx";
+import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { formatNoun } from "../words/numbers.ts";
@@ -94,37 +93,29 @@ function ActivateDialog({
   onClose: () => void;
 }) {
   const client = useQueryClient();
-  const change = useMutation({
-    mutationFn: (to: number) => activateVersion(key, to),
-    onSettled: () => client.invalidateQueries({ queryKey: ["template", key] }),
-  });
   const before = activeVersion.version;
+  const reload = () => client.invalidateQueries({ queryKey: ["template", key] });
+  const change = useMutation({
+    mutationFn: () => activateVersion(key, version),
+    onSuccess: () => {
+      onClose();
+      showToast(`Version ${version} is active.`, {
+        undo: () =>
+          void activateVersion(key, before).then(reload, (error: Error) =>
+            showToast(`Version ${version} stays active: ${error.message}`, { icon: "warning" }),
+          ),
+      });
+    },
+    onSettled: reload,
+  });
   return (
-    <Dialog
+    <ConfirmDialog
       title={`Activate version ${version}: ${name}`}
+      keep={`Leave version ${before} active`}
+      act={`Activate version ${version}`}
+      needs="sender"
+      change={change}
       onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>Leave version {before} active</Button>
-          <Button
-            kind="primary"
-            needs="sender"
-            disabled={change.isPending}
-            onClick={() =>
-              change.mutate(version, {
-                onSuccess: () => {
-                  showToast(`Version ${version} is active.`, {
-                    undo: () => change.mutate(before),
-                  });
-                  onClose();
-                },
-              })
-            }
-          >
-            Activate version {version}
-          </Button>
-        </>
-      }
     >
       <p>
         Requests that name no version use version {version} from now on, in place of version{" "}
@@ -136,7 +127,6 @@ function ActivateDialog({
           `, and so ${unfinishedCampaigns === 1 ? "does" : "do"} ${formatNoun(unfinishedCampaigns, "campaign")} of this template that ${unfinishedCampaigns === 1 ? "has" : "have"} not ended, drafts among them`}
         .
       </p>
-      {change.error && <ProblemBanner error={change.error} />}
-    </Dialog>
+    </ConfirmDialog>
   );
 }

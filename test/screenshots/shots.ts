@@ -45,7 +45,7 @@ export const shots: readonly Shot[] = [
     path: () => "/campaigns",
     act: async (page) => {
       await page.keyboard.press("Control+k");
-      await page.getByRole("option").first().waitFor();
+      await page.getByRole("dialog").getByRole("option").first().waitFor();
     },
   },
   { name: "keys", path: () => "/queue", act: (page) => page.keyboard.press("?") },
