@@ -6,6 +6,7 @@ import { ShortInstant } from "../parts/instant.tsx";
 import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { formatNoun } from "../words/numbers.ts";
 import { type Alert, acknowledge, alertsQuery } from "./queries.ts";
+import popover from "../parts/popover.module.css";
 import styles from "./bell.module.css";
 
 /** The alerts to operators: how many are open, and the newest of them in a list that opens below. */
@@ -31,7 +32,12 @@ export function Bell() {
           </span>
         )}
       </span>
-      <section id="alerts" popover="auto" className={styles.list} aria-label="Alerts">
+      <section
+        id="alerts"
+        popover="auto"
+        className={`${popover.popover} ${styles.list}`}
+        aria-label="Alerts"
+      >
         <h2>Alerts</h2>
         {alerts ? (
           <>

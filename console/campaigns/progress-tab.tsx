@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type Campaign, progressQuery } from "./queries.ts";
 import { OutcomeChart } from "../charts/outcome-chart.tsx";
+import { Columns, Stack } from "../parts/columns.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Failed, Loading } from "../parts/states.tsx";
 import { CampaignFacts } from "./campaign-facts.tsx";
@@ -10,7 +11,6 @@ import { Reconciliation } from "./reconciliation.tsx";
 import { ThrottlePanel } from "./throttle-panel.tsx";
 import { WhyOfRecipient } from "../why/why-of-recipient.tsx";
 import { WaitingReasons } from "./waiting-reasons.tsx";
-import styles from "./progress-tab.module.css";
 
 /** How far a campaign is, what it waits for, and why somebody did or did not get it. */
 export function ProgressTab({ campaign }: { campaign: Campaign }) {
@@ -20,8 +20,8 @@ export function ProgressTab({ campaign }: { campaign: Campaign }) {
   const progress = useQuery(progressQuery(id));
   const isOpen = status !== "completed" && status !== "cancelled";
   return (
-    <div className={styles.columns}>
-      <div className={styles.column}>
+    <Columns isFirstWider>
+      <Stack>
         <Panel title="Progress">
           {progress.data ? (
             <ProgressAccount id={id} progress={progress.data} />
@@ -47,8 +47,8 @@ export function ProgressTab({ campaign }: { campaign: Campaign }) {
         )}
         {isOpen && frozenAt !== null && <WaitingReasons campaign={campaign} />}
         {frozenAt !== null && <Reconciliation id={id} />}
-      </div>
-      <div className={styles.column}>
+      </Stack>
+      <Stack>
         <Panel title="Why did they get it, or not?">
           <WhyOfRecipient
             source={id}
@@ -60,7 +60,7 @@ export function ProgressTab({ campaign }: { campaign: Campaign }) {
         </Panel>
         {isOpen && <ThrottlePanel campaign={campaign} progress={progress.data} />}
         <CampaignFacts campaign={campaign} />
-      </div>
-    </div>
+      </Stack>
+    </Columns>
   );
 }

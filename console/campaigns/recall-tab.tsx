@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { type Campaign, progressQuery, recallQuery } from "./queries.ts";
+import { Columns } from "../parts/columns.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Empty, Failed, Loading } from "../parts/states.tsx";
 import { CorrectionForm } from "./correction-form.tsx";
 import { RecallAccount } from "./recall-account.tsx";
 import { RecallForm } from "./recall-form.tsx";
-import styles from "./recall-tab.module.css";
 
 /** Takes a campaign back as far as that is possible, and sends a correction to those who have it, or to those whom it missed. */
 export function RecallTab({ campaign }: { campaign: Campaign }) {
@@ -25,7 +25,7 @@ export function RecallTab({ campaign }: { campaign: Campaign }) {
   const [account, of] = recalledAt === null ? [progress, "the progress"] : [recall, "the recall"];
   const missed = progress.data?.counts.failed ?? 0;
   return (
-    <div className={styles.parts}>
+    <Columns>
       <Panel title="Recall">
         {account.error ? (
           <Failed what={of} error={account.error} retry={() => void account.refetch()} />
@@ -48,6 +48,6 @@ export function RecallTab({ campaign }: { campaign: Campaign }) {
           </p>
         )}
       </Panel>
-    </div>
+    </Columns>
   );
 }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { deliveryQuery, explanationQuery } from "./queries.ts";
+import { Columns, Stack } from "../parts/columns.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { CopyButton, Failed, Loading } from "../parts/states.tsx";
@@ -12,7 +13,6 @@ import { DeliveryVerbs } from "./delivery-verbs.tsx";
 import { GroupMembers } from "./group-members.tsx";
 import { LifeLine } from "./life-line.tsx";
 import { Neighbours } from "./neighbours.tsx";
-import styles from "./delivery-screen.module.css";
 
 /** One delivery: what it is, what was sent, and why it was sent, waits, or was not sent. */
 export function DeliveryScreen() {
@@ -31,8 +31,8 @@ export function DeliveryScreen() {
         </>
       }
     >
-      <div className={styles.columns}>
-        <div className={styles.column}>
+      <Columns>
+        <Stack>
           <Panel title="Facts">
             {delivery.data ? (
               <DeliveryFacts delivery={delivery.data} />
@@ -54,8 +54,8 @@ export function DeliveryScreen() {
           {delivery.data && delivery.data.group !== null && (
             <GroupMembers group={delivery.data.group} id={id} />
           )}
-        </div>
-        <div className={styles.column}>
+        </Stack>
+        <Stack>
           <MessagePanel id={id} />
           <Panel
             title="Why"
@@ -81,8 +81,8 @@ export function DeliveryScreen() {
               <Loading what="the explanation" />
             )}
           </Panel>
-        </div>
-      </div>
+        </Stack>
+      </Columns>
     </Page>
   );
 }

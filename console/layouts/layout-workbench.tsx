@@ -1,6 +1,7 @@
 import { type ReactNode, useMemo } from "react";
 import { CodeEditor } from "../editor/code-editor.tsx";
 import { useEditingKeys } from "../editor/editing-keys.ts";
+import { Columns, Stack } from "../parts/columns.tsx";
 import { Panel } from "../parts/page.tsx";
 import { DataPanel } from "../templates/data-panel.tsx";
 import type { Draft } from "../templates/draft.ts";
@@ -8,7 +9,6 @@ import { PreviewPanel } from "../templates/preview-panel.tsx";
 import type { EditorSearch } from "../templates/search.ts";
 import { faultsOf, usePreview } from "../templates/use-preview.ts";
 import { useTrial } from "../templates/use-trial.ts";
-import workbench from "../templates/workbench.module.css";
 import styles from "./layout-workbench.module.css";
 
 /** A layout as a draft: its HTML, and no variables of its own. */
@@ -53,8 +53,8 @@ export function LayoutWorkbench(props: LayoutWorkbenchProps) {
     [saveError, state.error],
   );
   return (
-    <div className={workbench.columns}>
-      <div className={workbench.column}>
+    <Columns>
+      <Stack>
         <Panel title="Source">
           <div className={styles.source}>
             <CodeEditor
@@ -72,8 +72,8 @@ export function LayoutWorkbench(props: LayoutWorkbenchProps) {
           </div>
         </Panel>
         {children}
-      </div>
-      <div className={workbench.column}>
+      </Stack>
+      <Stack>
         <PreviewPanel
           state={state}
           search={search}
@@ -92,7 +92,7 @@ export function LayoutWorkbench(props: LayoutWorkbenchProps) {
           onRecipient={(id) => onSearch({ recipient: id })}
           faults={found}
         />
-      </div>
-    </div>
+      </Stack>
+    </Columns>
   );
 }

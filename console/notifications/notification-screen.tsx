@@ -3,6 +3,7 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { deliveriesQuery } from "../deliveries/queries.ts";
 import { SelectableRows } from "../deliveries/selectable-rows.tsx";
 import { ActorName } from "../parts/actor-name.tsx";
+import { Columns, Stack } from "../parts/columns.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts, Page, Panel } from "../parts/page.tsx";
@@ -31,10 +32,10 @@ export function NotificationScreen() {
       actions={data && <NotificationVerbs notification={data} />}
     >
       {data ? (
-        <div className={styles.screen}>
+        <Stack>
           {error && <ProblemBanner error={error} retry={() => void refetch()} />}
-          <div className={styles.columns}>
-            <div className={styles.column}>
+          <Columns isFirstWider>
+            <Stack>
               <Panel title="Outcome">
                 <Account notification={data} />
               </Panel>
@@ -47,13 +48,13 @@ export function NotificationScreen() {
                   }
                 />
               </Panel>
-            </div>
+            </Stack>
             <Panel title="Request">
               <RequestFacts notification={data} />
             </Panel>
-          </div>
+          </Columns>
           <Deliveries id={id} />
-        </div>
+        </Stack>
       ) : error ? (
         <Failed what="this notification" error={error} retry={() => void refetch()} />
       ) : (

@@ -13,6 +13,7 @@ import { Failures } from "./failures.tsx";
 import { RecentChanges } from "./recent-changes.tsx";
 import { deliveryRates, hoursOf, openAtEnds, sentByCampaigns } from "./trends.ts";
 import { includesRole, useSession } from "../api/session.ts";
+import { Columns, Stack } from "../parts/columns.tsx";
 import { useNow } from "../parts/now.ts";
 import { providersQuery } from "../providers/queries.ts";
 import { queuesQuery } from "../queue/queries.ts";
@@ -64,7 +65,7 @@ export function OverviewScreen() {
   const isFirstDay = steps.data && Object.values(steps.data).some((isDone) => !isDone);
   return (
     <Page title="Overview" documentTitle="Overview">
-      <div className={styles.screen}>
+      <Stack>
         <HealthWord query={health} />
         <div className={styles.cards}>
           <StatCard
@@ -137,8 +138,8 @@ export function OverviewScreen() {
             }
           />
         </div>
-        <div className={styles.columns}>
-          <div className={styles.column}>
+        <Columns isFirstWider>
+          <Stack>
             {isFirstDay && <FirstSteps done={steps.data} />}
             <Panel
               title="Running campaigns"
@@ -179,8 +180,8 @@ export function OverviewScreen() {
               )}
             </Panel>
             <RecentChanges />
-          </div>
-          <div className={styles.column}>
+          </Stack>
+          <Stack>
             <Panel title="Needs attention" isFlush>
               {health.data && providers.data && campaigns.data ? (
                 <Concerns
@@ -204,9 +205,9 @@ export function OverviewScreen() {
               )}
             </Panel>
             <Failures />
-          </div>
-        </div>
-      </div>
+          </Stack>
+        </Columns>
+      </Stack>
     </Page>
   );
 }

@@ -2,6 +2,8 @@ import { useId, useRef } from "react";
 import { downloadWithProof } from "../api/download.ts";
 import { Button } from "./button.tsx";
 import { Icon } from "./icon.tsx";
+import { placePopover } from "./place-popover.ts";
+import popover from "./popover.module.css";
 import { showToast } from "./toast.tsx";
 import styles from "./export-menu.module.css";
 
@@ -22,7 +24,7 @@ const formats = [
 /** Downloads everything that the filters match, not only this page. The download is in the audit trail. */
 export function ExportMenu({ list, query, refusal }: ExportMenuProps) {
   const id = useId();
-  const popover = useRef<HTMLDivElement>(null);
+  const menu = useRef<HTMLDivElement>(null);
   return (
     <>
       <Button
@@ -33,18 +35,16 @@ export function ExportMenu({ list, query, refusal }: ExportMenuProps) {
         onClick={({ currentTarget }) => {
           // A touch screen shows no title.
           if (refusal !== undefined) return showToast(refusal, { icon: "warning" });
-          const { right, bottom } = currentTarget.getBoundingClientRect();
-          popover.current!.style.left = `${Math.max(8, right - 272)}px`;
-          popover.current!.style.top = `${bottom + 4}px`;
+          placePopover(currentTarget, menu.current!, "right");
         }}
       >
         Export
       </Button>
       <div
-        ref={popover}
+        ref={menu}
         id={id}
         popover="auto"
-        className={styles.list}
+        className={`${popover.popover} ${popover.list} ${popover.entries}`}
         role="group"
         aria-label="Export"
       >
@@ -55,7 +55,7 @@ export function ExportMenu({ list, query, refusal }: ExportMenuProps) {
             download
             onClick={(event) => {
               event.preventDefault();
-              popover.current?.hidePopover();
+              menu.current?.hidePopover();
               downloadWithProof(event.currentTarget.href).catch((error: Error) =>
                 showToast(`Nothing was exported: ${error.message}`, { icon: "warning" }),
               );
@@ -67,7 +67,7 @@ export function ExportMenu({ list, query, refusal }: ExportMenuProps) {
             </span>
           </a>
         ))}
-        <p className="muted">All that the filters match. The audit trail records it.</p>
+        <p className={styles.note}>All that the filters match. The audit trail records it.</p>
       </div>
     </>
   );

@@ -2,6 +2,8 @@ import { type ReactNode, useId, useRef } from "react";
 import { Button } from "./button.tsx";
 import { Icon } from "./icon.tsx";
 import styles from "./filters.module.css";
+import { placePopover } from "./place-popover.ts";
+import popover from "./popover.module.css";
 
 interface FiltersProps {
   /** Whether any filter is set. */
@@ -74,27 +76,26 @@ export function Choice<Value extends string>({
       : `${name}: ${chosen.length <= 2 ? chosen.map(words).join(", ") : chosen.length}`;
   const box = useRef<HTMLDivElement>(null);
   return (
-    <span className={styles.choice}>
+    <span>
       <button
         ref={ref}
         type="button"
         className={styles.button}
         data-chosen={chosen.length > 0}
         popoverTarget={id}
-        onClick={({ currentTarget }) => {
-          // The list opens where there is more room, below or above its button; pages scroll, so the place is measured.
-          const { left, top, bottom } = currentTarget.getBoundingClientRect();
-          const isBelow = top + bottom < innerHeight;
-          const { style } = box.current!;
-          style.left = `${Math.min(left, innerWidth - 264)}px`;
-          style.top = isBelow ? `${bottom + 4}px` : "auto";
-          style.bottom = isBelow ? "auto" : `${innerHeight - top + 4}px`;
-        }}
+        onClick={({ currentTarget }) => placePopover(currentTarget, box.current!)}
       >
         {label}
         <Icon name="down" size={12} />
       </button>
-      <div ref={box} id={id} popover="auto" className={styles.list} role="group" aria-label={name}>
+      <div
+        ref={box}
+        id={id}
+        popover="auto"
+        className={`${popover.popover} ${popover.list} ${popover.entries}`}
+        role="group"
+        aria-label={name}
+      >
         {values.map((value) => (
           <label key={value}>
             <input

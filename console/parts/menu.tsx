@@ -1,6 +1,8 @@
 import { type ReactNode, useId, useRef } from "react";
+import { Button } from "./button.tsx";
 import { Icon } from "./icon.tsx";
-import styles from "./menu.module.css";
+import { placePopover } from "./place-popover.ts";
+import popover from "./popover.module.css";
 
 interface MenuProps {
   name: string;
@@ -13,21 +15,20 @@ export function Menu({ name, items }: MenuProps) {
   const list = useRef<HTMLDivElement>(null);
   return (
     <span>
-      <button
-        type="button"
-        className={styles.button}
+      <Button
         popoverTarget={id}
-        onClick={({ currentTarget }) => {
-          // The list opens below its button; pages scroll, so the place is measured.
-          const { left, bottom } = currentTarget.getBoundingClientRect();
-          list.current!.style.left = `${Math.max(8, Math.min(left, innerWidth - 232))}px`;
-          list.current!.style.top = `${bottom + 4}px`;
-        }}
+        onClick={({ currentTarget }) => placePopover(currentTarget, list.current!)}
       >
-        {name}
-        <Icon name="down" size={12} />
-      </button>
-      <div ref={list} id={id} popover="auto" className={styles.list} role="group" aria-label={name}>
+        {name} <Icon name="down" size={12} />
+      </Button>
+      <div
+        ref={list}
+        id={id}
+        popover="auto"
+        className={`${popover.popover} ${popover.list} ${popover.entries}`}
+        role="group"
+        aria-label={name}
+      >
         {items.map(({ key, name: word, act }) => (
           <button
             key={key}

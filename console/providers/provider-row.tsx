@@ -1,5 +1,6 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { ActorName } from "../parts/actor-name.tsx";
+import entries from "../parts/entry-list.module.css";
 import { Icon } from "../parts/icon.tsx";
 import { useNow } from "../parts/now.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
@@ -39,8 +40,8 @@ export function ProviderRow({ provider, isOrdered, isChannelStopped, rowProps }:
       <span className={styles.place}>
         {isOrdered ? (configuration?.position ?? "–") : <Icon name={provider.channel} size={14} />}
       </span>
-      <div className={styles.main}>
-        <div className={styles.name}>
+      <div className={entries.main}>
+        <div className={entries.name}>
           <Link to="/providers/$name" params={{ name }}>
             {name}
           </Link>

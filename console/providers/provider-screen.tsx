@@ -3,6 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { OutcomeChart } from "../charts/outcome-chart.tsx";
 import { Button } from "../parts/button.tsx";
+import { Columns } from "../parts/columns.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts, Page, Panel } from "../parts/page.tsx";
@@ -64,7 +65,7 @@ export function ProviderScreen() {
               />
             </Panel>
           </div>
-          <div className={styles.columns}>
+          <Columns>
             <StatePanel provider={provider} />
             <LimitsPanel provider={provider} />
             <Panel title="Configuration">
@@ -93,7 +94,7 @@ export function ProviderScreen() {
               )}
             </Panel>
             <DeliveriesPanel provider={provider} />
-          </div>
+          </Columns>
           {isStopping && (
             <StopDialog target={target} channel={provider.channel} onClose={() => stop(false)} />
           )}

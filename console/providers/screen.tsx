@@ -2,6 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Channel, channels } from "../../domain/channel.ts";
 import { Button } from "../parts/button.tsx";
+import { Stack } from "../parts/columns.tsx";
+import entries from "../parts/entry-list.module.css";
 import { Page, Panel } from "../parts/page.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
 import { Failed, Loading, ProblemBanner } from "../parts/states.tsx";
@@ -40,7 +42,7 @@ export function ProvidersScreen() {
   return (
     <Page title="Providers" documentTitle="Providers">
       {providers.data && gates.data ? (
-        <div className={styles.stack}>
+        <Stack>
           {error && <ProblemBanner error={error} retry={retry} />}
           {shown.map((channel) => (
             <ChannelPanel
@@ -52,7 +54,7 @@ export function ProvidersScreen() {
               onStop={() => stop(channel)}
             />
           ))}
-        </div>
+        </Stack>
       ) : error ? (
         <Panel>
           <Failed what="the providers" error={error} retry={retry} />
@@ -119,7 +121,7 @@ function ChannelPanel({
           It needs no provider: its messages are written into the database.
         </p>
       ) : (
-        <ol className={styles.chain} data-ordered={isOrdered}>
+        <ol className={`${entries.entries} ${styles.chain}`} data-ordered={isOrdered}>
           {providers.map((provider) => (
             <ProviderRow
               key={provider.name}

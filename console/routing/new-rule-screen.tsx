@@ -3,6 +3,7 @@ import { useBlocker, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiProblem } from "../api/problem.ts";
 import { Button } from "../parts/button.tsx";
+import { Columns, Stack } from "../parts/columns.tsx";
 import { Field } from "../parts/form.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Failed, Loading, ProblemBanner } from "../parts/states.tsx";
@@ -62,9 +63,9 @@ export function NewRuleScreen() {
           { name: "JSON", link: link("json"), isCurrent: tab === "json" },
         ]}
       />
-      <div className={styles.columns}>
+      <Columns isFirstWider>
         <Panel title="New rule, tried last">
-          <div className={styles.side}>
+          <Stack>
             <Field
               label="Key"
               hint="Names the rule in requests and explanations, such as urgent-by-push. It cannot be changed later."
@@ -84,7 +85,7 @@ export function NewRuleScreen() {
             ) : (
               <RuleFields draft={draft} onChange={setDraft} error={create.error} />
             )}
-          </div>
+          </Stack>
           {create.error && !isShownAtFields(create.error) && <ProblemBanner error={create.error} />}
           <div className={styles.footer}>
             <Button
@@ -112,7 +113,7 @@ export function NewRuleScreen() {
             )}
           </Panel>
         )}
-      </div>
+      </Columns>
     </Page>
   );
 }

@@ -1,6 +1,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { includesRole, useSession } from "../api/session.ts";
 import { Button, IconButton } from "../parts/button.tsx";
+import entries from "../parts/entry-list.module.css";
 import { Icon } from "../parts/icon.tsx";
 import type { useRowKeys } from "../parts/row-keys.ts";
 import { Chip } from "../parts/status-chip.tsx";
@@ -78,8 +79,8 @@ export function RuleRow({
         )}
         <span className="figures">{number}</span>
       </span>
-      <div className={styles.main}>
-        <div className={styles.name}>
+      <div className={entries.main}>
+        <div className={entries.name}>
           <Link to="/routing/$key" params={{ key: rule.key }}>
             {rule.name}
           </Link>

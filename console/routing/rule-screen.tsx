@@ -3,6 +3,7 @@ import { useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-r
 import { useState } from "react";
 import { ApiProblem } from "../api/problem.ts";
 import { Button } from "../parts/button.tsx";
+import { Columns, Stack } from "../parts/columns.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { Tabs } from "../parts/tabs.tsx";
@@ -126,7 +127,7 @@ function Editor({ saved, rules }: { saved: Rule; rules: readonly Rule[] }) {
         ]}
       />
       {tab === "versions" ? (
-        <div className={styles.side}>
+        <Stack>
           <VersionsPanel
             ruleKey={key}
             onTake={(version) => {
@@ -134,9 +135,9 @@ function Editor({ saved, rules }: { saved: Rule; rules: readonly Rule[] }) {
               void navigate({ search: (before) => ({ ...before, tab: undefined }) });
             }}
           />
-        </div>
+        </Stack>
       ) : (
-        <div className={styles.columns}>
+        <Columns isFirstWider>
           <Panel title={`${key}, version ${base.version}`}>
             {tab === "json" ? (
               <JsonEditor key={edition} draft={draft} onChange={setDraft} faults={faults} />
@@ -171,7 +172,7 @@ function Editor({ saved, rules }: { saved: Rule; rules: readonly Rule[] }) {
             </div>
           </Panel>
           <PreviewPanel rules={rules} ruleKey={key} draft={draft} />
-        </div>
+        </Columns>
       )}
       {isConflict && (
         <ConflictDialog

@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "../parts/button.tsx";
+import entries from "../parts/entry-list.module.css";
 import { Page, Panel } from "../parts/page.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
 import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
@@ -106,7 +107,11 @@ function Rules({ rules }: { rules: readonly Rule[] }) {
   return (
     <>
       {error && <ProblemBanner error={error} />}
-      <ol className={styles.rules} data-busy={order.isPending} aria-label="Rules in their order">
+      <ol
+        className={`${entries.entries} ${styles.rules}`}
+        data-busy={order.isPending}
+        aria-label="Rules in their order"
+      >
         {shown.map((rule, index) => (
           <RuleRow
             key={rule.key}

@@ -9,6 +9,7 @@ import { Instant } from "../parts/instant.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { zoneName, zones } from "../words/instants.ts";
 import { readTheme, setTheme, themes } from "./theme.ts";
+import popover from "../parts/popover.module.css";
 import styles from "./top-bar.module.css";
 
 interface TopBarProps {
@@ -144,7 +145,12 @@ function Me({ onKeys, onSaveView, onSignedOut }: Omit<TopBarProps, "onSearch">) 
   return (
     <>
       <IconButton icon="person" label={`Signed in as ${session.name}`} popoverTarget="me" />
-      <section id="me" popover="auto" className={styles.me} aria-label="You">
+      <section
+        id="me"
+        popover="auto"
+        className={`${popover.popover} ${styles.me}`}
+        aria-label="You"
+      >
         <p>
           <strong>{session.name}</strong>
           <br />
@@ -153,7 +159,7 @@ function Me({ onKeys, onSaveView, onSignedOut }: Omit<TopBarProps, "onSearch">) 
         <p className="muted">
           Signed in until <Instant at={session.expiresAt} />
         </p>
-        <ul className={styles.links}>
+        <ul className={`${popover.entries} ${styles.links}`}>
           <li>
             <button
               type="button"

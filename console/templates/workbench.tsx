@@ -1,4 +1,5 @@
 import { type ReactNode, useMemo } from "react";
+import { Columns, Stack } from "../parts/columns.tsx";
 import { useEditingKeys } from "../editor/editing-keys.ts";
 import { DataPanel } from "./data-panel.tsx";
 import { type Draft, localesOf } from "./draft.ts";
@@ -7,7 +8,6 @@ import type { EditorSearch } from "./search.ts";
 import { SourcePanel } from "./source-panel.tsx";
 import { type Faults, faultsOf, type PreviewRequest, usePreview } from "./use-preview.ts";
 import type { Trial } from "./use-trial.ts";
-import styles from "./workbench.module.css";
 
 interface WorkbenchProps {
   draft: Draft;
@@ -45,8 +45,8 @@ export function Workbench(props: WorkbenchProps) {
       /^\/(content|variables|data)(\/|$)/.test(field),
     );
   return (
-    <div className={styles.columns}>
-      <div className={styles.column}>
+    <Columns>
+      <Stack>
         <SourcePanel
           draft={draft}
           onDraft={onDraft}
@@ -57,8 +57,8 @@ export function Workbench(props: WorkbenchProps) {
           variables={trial.completion}
         />
         {children}
-      </div>
-      <div className={styles.column}>
+      </Stack>
+      <Stack>
         <PreviewPanel
           state={state}
           search={search}
@@ -75,8 +75,8 @@ export function Workbench(props: WorkbenchProps) {
           onRecipient={(id) => onSearch({ recipient: id })}
           faults={faults}
         />
-      </div>
-    </div>
+      </Stack>
+    </Columns>
   );
 }
 

@@ -131,8 +131,9 @@ export const shots: readonly Shot[] = [
     name: "deliveries-selected",
     path: () => "/deliveries?status=pending",
     act: async (page) => {
-      await page.locator("tbody tr").first().getByRole("checkbox").check();
-      await page.locator("tbody tr").nth(1).getByRole("checkbox").check();
+      const rows = page.getByRole("table", { name: "Deliveries" }).locator("tbody tr");
+      await rows.first().getByRole("checkbox").check();
+      await rows.nth(1).getByRole("checkbox").check();
     },
     needsData: true,
   },
@@ -140,7 +141,12 @@ export const shots: readonly Shot[] = [
     name: "deliveries-cancel",
     path: () => "/deliveries?status=pending",
     act: async (page) => {
-      await page.locator("tbody tr").first().getByRole("checkbox").check();
+      await page
+        .getByRole("table", { name: "Deliveries" })
+        .locator("tbody tr")
+        .first()
+        .getByRole("checkbox")
+        .check();
       await page.getByRole("toolbar").getByRole("button", { name: "Cancel", exact: true }).click();
       await page.getByText("can be changed in this way").waitFor();
     },
