@@ -145,6 +145,16 @@ describe("simulate", () => {
     ]);
   });
 
+  it("ends if a message was granted after the instant from which it begins", () => {
+    const grants = { granted: [start + 5], types: [0] };
+    const [outcome] = simulated(askedAtMinutes([0]), {
+      recipient: { ...nobody, grants },
+      from: start,
+      until: start,
+    });
+    expect(outcome).toMatchObject({ outcome: "sent", at: start + 5 });
+  });
+
   it("holds messages beyond the recipient's own limit, and counts earlier grants", () => {
     const statedPreferences = preferences.parse({ maxPerHour: 2 });
     const grants = { granted: [start - 30 * minuteMs], types: [0] };

@@ -83,8 +83,12 @@ class SimulationRun {
   constructor(simulation: Simulation) {
     const { recipient, requests, groups = [], policy, from } = simulation;
     this.#simulation = simulation;
-    this.#now = from ?? Number.NEGATIVE_INFINITY;
     this.#granted = [...recipient.grants.granted];
+    // A message may have been granted after `from` was read: before that instant, there would never be room for another one.
+    this.#now = Math.max(
+      from ?? Number.NEGATIVE_INFINITY,
+      this.#granted.at(-1) ?? Number.NEGATIVE_INFINITY,
+    );
     this.#types = [...recipient.grants.types];
     const waitingGroups = new Map(
       groups.map((group): [string, SimulatedGroup] => [
