@@ -62,7 +62,7 @@ const list = defineRoute({
   access: "viewer",
   summary: "List alerts to operators, newest first",
   description:
-    "Tidings looks at itself every 15 seconds, and opens an alert for each cause that operators should know of. A cause that goes and comes back within 15 minutes goes on with its alert.",
+    "Tidings checks itself every 15 seconds, and opens an alert for each cause that operators should know of. A cause that goes and comes back within 15 minutes goes on with its alert.",
   request: {
     query: z.object({
       ...pageQuery(byCreation),

@@ -44,7 +44,7 @@ export function Bell() {
             {error && <ProblemBanner error={error} />}
             {alerts.length === 0 ? (
               <Empty icon="check" title="No alerts">
-                Tidings looks at itself every 15 seconds. What needs an operator appears here.
+                Tidings checks itself every 15 seconds. What needs an operator appears here.
               </Empty>
             ) : (
               <ul>

@@ -32,7 +32,13 @@ export function CampaignFacts({ campaign }: { campaign: Campaign }) {
           [
             "Data",
             Object.keys(data).length === 0 ? null : (
-              <code key="data">{JSON.stringify(data, null, 1)}</code>
+              <ul key="data">
+                {Object.entries(data).map(([name, value]) => (
+                  <li key={name}>
+                    {name}: {typeof value === "string" ? value : JSON.stringify(value)}
+                  </li>
+                ))}
+              </ul>
             ),
           ],
           ["Type", campaign.type ?? "none"],

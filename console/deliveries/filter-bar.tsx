@@ -111,7 +111,7 @@ function Finder({ set }: { set: (changed: DeliveryFilters) => void }) {
         onChange={() => setFault(false)}
         aria-invalid={fault}
         aria-describedby={fault ? id : undefined}
-        placeholder="Type, rcp_…, cmp_…, ntf_…"
+        placeholder="Type or id"
         autoComplete="off"
         spellCheck={false}
       />

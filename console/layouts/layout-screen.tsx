@@ -9,6 +9,7 @@ import { Page } from "../parts/page.tsx";
 import { Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import { showToast } from "../parts/toast.tsx";
+import { modKey } from "../shell/shortcuts.ts";
 import { readText } from "../templates/draft.ts";
 import { DraftOffer, Notice } from "../templates/notices.tsx";
 import { useDraft } from "../templates/use-draft.ts";
@@ -78,7 +79,7 @@ function LayoutEditor({ layout }: { layout: Layout }) {
           <Button
             kind="primary"
             needs="sender"
-            title="Save (Ctrl S or ⌘ S)"
+            title={`Save (${modKey} S)`}
             disabled={!isDirty || saving.isPending}
             onClick={() => void save()}
           >

@@ -6,6 +6,7 @@ import { Button } from "../parts/button.tsx";
 import { Page } from "../parts/page.tsx";
 import { ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
+import { modKey } from "../shell/shortcuts.ts";
 import { readText } from "../templates/draft.ts";
 import { NameFields } from "../templates/name-fields.tsx";
 import { DraftOffer } from "../templates/notices.tsx";
@@ -72,7 +73,7 @@ export function NewLayoutScreen() {
         <Button
           kind="primary"
           needs="sender"
-          title="Save (Ctrl S or ⌘ S)"
+          title={`Save (${modKey} S)`}
           disabled={saving.isPending}
           onClick={() => void save()}
         >

@@ -125,7 +125,7 @@ export function OverviewScreen() {
             note={({ windowSeconds }) =>
               rate?.value == null
                 ? "Nothing was sent or failed lately"
-                : `(Sent + delivered) ÷ (those + failed), last ${Math.max(1, Math.round(windowSeconds / 60))} min`
+                : `Sent rather than failed, in the last ${Math.max(1, Math.round(windowSeconds / 60))} min`
             }
             word={rate?.word}
             trend={

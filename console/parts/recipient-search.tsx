@@ -58,7 +58,7 @@ export function RecipientSearch({ label, hasFocus = false, onChoose }: Recipient
           // A dialog gives the focus to what has this attribute, which React leaves out.
           ref={(element) => void element?.toggleAttribute("autofocus", hasFocus)}
           value={typed}
-          placeholder="rcp_…, or part of an external id, email address or phone number"
+          placeholder="Id, email address or phone"
           autoComplete="off"
           spellCheck={false}
           onKeyDown={(event) => {

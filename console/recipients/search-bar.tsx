@@ -57,7 +57,7 @@ export function SearchBar({ isFiltered, segment, onSearch, onSegment, onClear }:
           type="text"
           className={styles.field}
           aria-label="Find by external id, email address or phone number"
-          placeholder="External id, email, phone, rcp_…"
+          placeholder="Id, email address or phone"
           aria-invalid={fault}
           aria-describedby={fault ? id : undefined}
           autoComplete="off"

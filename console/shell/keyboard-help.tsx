@@ -1,15 +1,16 @@
 import { Dialog } from "../parts/dialog.tsx";
 import { screens } from "./screens.ts";
+import { modKey } from "./shortcuts.ts";
 import styles from "./keyboard-help.module.css";
 
 const groups: readonly (readonly [string, readonly (readonly [string, string])[]])[] = [
   [
     "Everywhere",
     [
-      ["Ctrl K or ⌘ K or /", "Search, or go to a page or an id"],
+      [`${modKey} K or /`, "Search, or go to a page or an id"],
       ["?", "Show this list"],
       ["Esc", "Close what lies over the page"],
-      ["z", "Undo what was just done, while the message offers it"],
+      ["z", "Undo the last change, while its message is shown"],
       ...screens.map(({ name, key }) => [`g ${key}`, `Go to ${name}`] as const),
     ],
   ],
@@ -28,7 +29,7 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
       ["o", "Open it as a page"],
       ["x", "Select it, or not"],
       ["Shift x", "Select all from the last selected row to this one"],
-      ["Ctrl A or ⌘ A", "Select all on this page"],
+      [`${modKey} A`, "Select all on this page"],
       ["r", "Retry the selection, or the delivery that is open"],
       ["s", "Send it now"],
       ["p", "Change its priority"],
@@ -56,10 +57,10 @@ const groups: readonly (readonly [string, readonly (readonly [string, string])[]
     "Templates and layouts",
     [
       ["e", "In the list: edit it"],
-      ["Ctrl S or ⌘ S", "Save a version"],
-      ["Ctrl Enter or ⌘ Enter", "Update the preview"],
+      [`${modKey} S`, "Save a version"],
+      [`${modKey} Enter`, "Update the preview"],
       ["Esc Tab", "Leave the editor: Tab alone indents the line"],
-      ["Ctrl Shift T or ⌘ Shift T or t", "Send a test"],
+      [`${modKey} Shift T or t`, "Send a test"],
       ["[ ]", "The previous or next version"],
     ],
   ],
@@ -88,7 +89,7 @@ export default function KeyboardHelp({ onClose }: { onClose: () => void }) {
         </section>
       ))}
       <p className="muted">
-        Each of them is also a button or a link. Keys without Ctrl or ⌘ can be switched off in the
+        Each of them is also a button or a link. Keys without {modKey} can be switched off in the
         menu under your name.
       </p>
     </Dialog>

@@ -63,7 +63,7 @@ export function Palette({ onClose, onSaveView }: { onClose: () => void; onSaveVi
           aria-controls={`${id}-list`}
           aria-activedescendant={active && `${id}-${entries.indexOf(active)}`}
           aria-label="Search or go to"
-          placeholder="A page, an action, a name, or an id such as dlv_…"
+          placeholder="A page, an action, a name or an id"
           autoComplete="off"
           spellCheck={false}
           autoFocus

@@ -4,6 +4,9 @@ import { readSetting, writeSetting } from "./settings.ts";
 /** What keys do: by the name of the key, such as `j` or `Escape`, `mod+k` (Ctrl or ⌘), or two keys one after the other, `g d`. */
 export type Shortcuts = Record<string, () => void>;
 
+/** The name of the key that `mod` stands for. */
+export const modKey = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
+
 /** How long the first key of a sequence waits for the second. */
 const sequenceMs = 1_200;
 

@@ -8,6 +8,7 @@ import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { zoneName, zones } from "../words/instants.ts";
+import { modKey } from "./shortcuts.ts";
 import { readTheme, setTheme, themes } from "./theme.ts";
 import popover from "../parts/popover.module.css";
 import styles from "./top-bar.module.css";
@@ -29,7 +30,7 @@ export function TopBar({ onSearch, onSaveView, ...menu }: TopBarProps) {
       <button type="button" className={styles.search} onClick={onSearch}>
         <Icon name="search" />
         <span>Search or go to…</span>
-        <kbd>{isApple ? "⌘K" : "Ctrl K"}</kbd>
+        <kbd>{modKey} K</kbd>
       </button>
       <span className={styles.spacer} />
       <Environment />
@@ -46,8 +47,6 @@ export function TopBar({ onSearch, onSaveView, ...menu }: TopBarProps) {
   );
 }
 
-const isApple = /Mac|iPhone|iPad/.test(navigator.userAgent);
-
 function Environment() {
   const { environment } = useSession();
   if (environment.name === null) return null;
@@ -55,7 +54,7 @@ function Environment() {
     <span className={styles.environment} title="The environment that you are working on">
       <span className={styles.dot} data-color={environment.color} />
       <span className="hidden-text">Environment: </span>
-      {environment.name}
+      <span className={styles.environmentName}>{environment.name}</span>
     </span>
   );
 }

@@ -6,6 +6,7 @@ import { Button } from "../parts/button.tsx";
 import { Page } from "../parts/page.tsx";
 import { ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
+import { modKey } from "../shell/shortcuts.ts";
 import { createTemplate } from "./actions.ts";
 import { emptyDraft } from "./draft.ts";
 import { NameFields } from "./name-fields.tsx";
@@ -54,7 +55,7 @@ export function NewTemplateScreen() {
         <Button
           kind="primary"
           needs="sender"
-          title="Save (Ctrl S or ⌘ S)"
+          title={`Save (${modKey} S)`}
           disabled={saving.isPending}
           onClick={() => void save()}
         >

@@ -5,6 +5,7 @@ import { MailFrame } from "../parts/mail-frame.tsx";
 import { Facts, Panel } from "../parts/page.tsx";
 import { Segments } from "../parts/segments.tsx";
 import { Loading, ProblemBanner } from "../parts/states.tsx";
+import { modKey } from "../shell/shortcuts.ts";
 import { formatBytes } from "../words/numbers.ts";
 import { channelWords } from "../words/statuses.ts";
 import type { EditorSearch, PreviewPart } from "./search.ts";
@@ -33,7 +34,7 @@ export function PreviewPanel({ state, search, onChange, areFaultsShown }: Previe
           <Button
             kind="quiet"
             icon="retry"
-            title="Render again (Ctrl Enter or ⌘ Enter)"
+            title={`Render again (${modKey} Enter)`}
             onClick={refresh}
           >
             Render

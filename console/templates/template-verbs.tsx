@@ -5,6 +5,7 @@ import { Button } from "../parts/button.tsx";
 import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import { showToast } from "../parts/toast.tsx";
+import { modKey } from "../shell/shortcuts.ts";
 import { formatNoun } from "../words/numbers.ts";
 import type { JsonObject } from "../parts/json-schema.ts";
 import { activateVersion } from "./actions.ts";
@@ -45,7 +46,7 @@ export function TemplateVerbs(props: TemplateVerbsProps) {
       <Button
         icon="send"
         needs="sender"
-        title="Send a test (t, or Ctrl Shift T or ⌘ Shift T)"
+        title={`Send a test (t, or ${modKey} Shift T)`}
         onClick={() => setTesting(true)}
       >
         Test
@@ -61,7 +62,7 @@ export function TemplateVerbs(props: TemplateVerbsProps) {
       <Button
         kind="primary"
         needs="sender"
-        title="Save (Ctrl S or ⌘ S)"
+        title={`Save (${modKey} S)`}
         disabled={!isDirty || isSaving}
         onClick={() => void save()}
       >
