@@ -3,7 +3,7 @@ import { z } from "zod";
 
 /*
  * A subscription of a browser to web push (https://www.w3.org/TR/push-api/): the address at a push service to which messages are sent, and the
- * keys with which they are encrypted (RFC 8291). Whoever has all of it can send to the device.
+ * keys with which they are encrypted (RFC 8291). Anybody who has all of it can send to the device.
  */
 
 /** The kind of an address that is a subscription to web push. */
@@ -104,6 +104,6 @@ export const writeSubscription = ({ endpoint, keys }: PushSubscription): Uint8Ar
 export const readSubscription = (bytes: Uint8Array): StoredSubscription =>
   storedSubscription.parse(JSON.parse(new TextDecoder().decode(bytes)));
 
-/** The hash by which an endpoint is found, whoever registers it. */
+/** The hash by which an endpoint is found, of any recipient. */
 export const hashEndpoint = (endpoint: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(createHash("sha256").update(`${webPushKind}\n${endpoint}`).digest());

@@ -40,7 +40,7 @@ const idStatement = defineStatement<{ hash: Uint8Array }, { id: string }>(
   "SELECT id FROM addresses WHERE hash = :hash::bytea",
 );
 
-/** Finds the id of an address by its hash, whoever has it; null if it is not stored. */
+/** Finds the id of an address by its hash, of any recipient; null if it is not stored. */
 export async function findAddressId(execute: Execute, hash: Uint8Array): Promise<string | null> {
   const [row] = await execute(idStatement, { hash });
   return row?.id ?? null;
@@ -135,7 +135,7 @@ const writeStatement = defineStatement<
   SELECT ${columns}, ARRAY(SELECT id FROM dropped) AS dropped FROM written a`);
 
 /**
- * Registers an address of a recipient, or registers it again: it is in use from now on. An address is one row, whoever registers it: one that
+ * Registers an address of a recipient, or registers it again: it is in use from now on. An address is one row for all recipients: one that
  * another recipient had moves to this one. Idempotent.
  * @throws LedgerBusy
  */

@@ -83,7 +83,7 @@ const mayHaveBeenSent = "'sent', 'delivered', 'unknown'";
 
 /**
  * The reasons for which a suppressed delivery does not end its route: they concern a channel. Another reason holds for the next stage too, and
- * whoever cancels a delivery does not want the next one.
+ * a person who cancels a delivery does not want the next one.
  */
 const channelReasons = [
   "no_address",

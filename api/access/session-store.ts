@@ -81,7 +81,7 @@ function requireConsoleUser(c: Context<ApiEnv>, { id, role }: Caller): void {
     );
 }
 
-/** Who signs in: the owner of a key, whoever has a code, or a person whom the OpenID provider has identified. */
+/** Who signs in: the owner of a key, the holder of a code, or a person whom the OpenID provider has identified. */
 type SignIn = { caller: Caller } | { code: string } | { operator: Identified };
 
 /** When the person who signs in proved who they are: now with a key or a code, and with an OpenID provider at the time that it states. */

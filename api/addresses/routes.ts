@@ -61,7 +61,7 @@ const register = defineRoute({
   access: "sender",
   summary: "Register the subscription of a browser for a recipient",
   description:
-    `Idempotent: a subscription is one address, whoever registers it, and one that another recipient had moves to this one. A recipient has at most ${maxAddresses} devices; a further one replaces the one that was unused ` +
+    `Idempotent: a subscription is one address for all recipients, and one that another recipient had moves to this one. A recipient has at most ${maxAddresses} devices; a further one replaces the one that was unused ` +
     "for the longest time. Browsers can register themselves with PUT /v1/me/push-subscriptions.",
   request: {
     params: recipientParams,

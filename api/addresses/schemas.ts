@@ -7,7 +7,7 @@ import { nameText } from "../../domain/text.ts";
 import type { AddressRow } from "../../ledger/addresses.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 
-/** The schema of an address in every response. The address itself is write-only, because whoever has it can send to the device. */
+/** The schema of an address in every response. The address itself is write-only, because anybody who has it can send to the device. */
 export const addressAnswer = z
   .object({
     id: z.string().openapi({ example: exampleIdOf("address") }),

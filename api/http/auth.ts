@@ -70,7 +70,7 @@ export function authenticate({
       const [, secret] = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "") ?? [];
       if (scheme === "session") {
         requireOwnPage(c, consolePlace);
-        // Whoever signs in has no session yet, or one that is replaced.
+        // A person who signs in has no session yet, or one that is replaced.
         if (c.req.method !== "POST") useSession(c, await findSession(c));
       } else if (scheme === "key" && secret === undefined) {
         useSession(c, await findSession(c));

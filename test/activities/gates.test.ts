@@ -253,7 +253,7 @@ describe("what is given back", () => {
   });
 });
 
-it("is never passed within any second by more than its burst, whoever asks when and uses slots as late as they may", async () => {
+it("is never passed within any second by more than its burst, whichever process asks when and uses slots as late as they may", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({

@@ -310,7 +310,7 @@ describe("a correction", () => {
     expect(replies.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, 409, 409]);
   });
 
-  it("keeps its audience, whoever edits it", async () => {
+  it("keeps its audience, whichever person edits it", async () => {
     const { id, worker } = await recalled();
     await worker.advance(id);
     const made = await correct(id, { start: false });

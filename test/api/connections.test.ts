@@ -117,7 +117,7 @@ describe("a body over the limit", () => {
     const stream = new Blob([large]).stream();
     const streamed = { headers, body: stream, duplex: "half" } as RequestInit;
     expect(await send("/v1/templates", streamed)).toBe(413);
-    // Whoever is refused for another reason, too.
+    // A caller that is refused for another reason, too.
     const wrong = { ...headers, authorization: "Bearer nobody" };
     expect(await send("/v1/templates", { headers: wrong, body: large })).toBe(401);
     expect(await send("/v1/nowhere", { headers, body: large })).toBe(404);
@@ -221,7 +221,7 @@ describe("the audit trail", () => {
     return items.map(({ address }) => address);
   };
 
-  it("says where a key was used from: whoever is connected, whatever they say", async () => {
+  it("says where a key was used from: the address of the connection, whatever its headers say", async () => {
     expect(new Set(await revise(await start(), "198.51.100.7"))).toEqual(new Set(["127.0.0.1"]));
   });
 

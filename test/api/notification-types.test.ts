@@ -193,7 +193,7 @@ describe("a notification type", () => {
     expect((await api.send("GET", `${path}/${key}/versions?cursor=x`)).status).toBe(422);
   });
 
-  it("is changed by whoever read it last only", async () => {
+  it("is changed only by a caller that has read its latest version", async () => {
     const { key } = await create();
     expect((await patch(key, { name: "x" }, null)).status).toBe(428);
     expect((await patch(key, { name: "x" }, '"2"')).status).toBe(412);

@@ -255,7 +255,7 @@ describe("a body full of faults", () => {
     expect([reply.status, reply.body.detail]).toEqual([413, "Send a body of at most 16384 bytes."]);
   });
 
-  it("has a hundred of them told, and how many more there are", async () => {
+  it("lists a hundred of them, and says how many more there are", async () => {
     const reply = await api.send("POST", "/v1/notifications", unknownFields(50_000));
     expect([reply.status, reply.body.errors.length]).toEqual([422, 100]);
     // Beside these: the recipients are missing.

@@ -97,7 +97,7 @@ describe("/v1/policy", () => {
     });
   });
 
-  it("is changed by whoever read it last only", async () => {
+  it("is changed only by a caller that has read its latest version", async () => {
     expect((await patch({ snoozeMaximumDays: 7 }, null)).status).toBe(428);
     expect((await patch({ snoozeMaximumDays: 7 }, '"1"')).status).toBe(412);
     const raced = await Promise.all(

@@ -194,7 +194,7 @@ describe("the preferences of a recipient", () => {
     });
   });
 
-  it("may be changed without If-Match, and with it by whoever read them last only", async () => {
+  it("may be changed without If-Match, and with it only by a caller that has read their latest version", async () => {
     expect((await patch({ maxPerHour: 2 }, { "if-match": '"1"' })).status).toBe(412);
     expect((await patch({ maxPerHour: 2 }, { "if-match": '"0"' })).status).toBe(200);
     const raced = await Promise.all(

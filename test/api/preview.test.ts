@@ -88,7 +88,7 @@ describe("POST /v1/decisions/preview", () => {
     });
   });
 
-  it("looks at what waits already, and at what was told", async () => {
+  it("looks at what waits already, and at what was sent", async () => {
     const recipientId = await world.recipient({ preferences: { maxPerHour: 1 } });
     const recipient = named(recipientId);
     await world.ask({ recipientId, dedupKey: "door" });

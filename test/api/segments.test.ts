@@ -76,7 +76,7 @@ describe("a segment", () => {
     expect(body.items[1].before).toMatchObject({ name: "Even ones", filter });
   });
 
-  it("is changed by whoever read it last only", async () => {
+  it("is changed only by a caller that has read its latest version", async () => {
     const { key } = await create();
     const patch = (headers: Record<string, string>, body: object = { name: "x" }) =>
       api.send("PATCH", `/v1/segments/${key}`, body, headers);

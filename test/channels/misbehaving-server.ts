@@ -192,7 +192,7 @@ class Conversation {
     this.#account.taken += 1;
   }
 
-  /** Says what is due, or what it is told to; the code of that, or of what was due where it says nothing. A refusal calls `undo` first. */
+  /** Says what is due, or what the script names; the code of that, or of what was due where it says nothing. A refusal calls `undo` first. */
   async #say(
     phase: Phase,
     due: string,

@@ -17,7 +17,7 @@ afterEach(async () => {
 
 type Script = Record<string, PushAnswer | PushAnswer[] | ((message: PushedMessage) => PushAnswer)>;
 
-/** A recipient with these devices, whose push service answers each as told, and `201` otherwise. */
+/** A recipient with these devices, whose push service answers each as the script says, and `201` otherwise. */
 async function recipientWith(
   devices: readonly string[],
   script: Script = {},

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { minuteMs } from "../../domain/time/durations.ts";
 import type { Service } from "../../cli/demo/service.ts";
 
-/** What was asked for, kept by whoever asked: ledger and mail server are judged by it. Instants are of the wall clock. */
+/** What was asked for, as the caller recorded it: ledger and mail server are judged by it. Instants are of the wall clock. */
 export interface Asked {
   campaigns: AskedCampaign[];
   /** To one recipient each. */

@@ -19,7 +19,7 @@ const program = new Command("crash")
   .option("--slow-server", "the mail server takes up to 5 seconds over a message", false)
   .option("--clock-ahead", "the clock of one of the two workers is an hour ahead", false)
   .option("--freeze", "a worker and the mail server stand still for longer than a lease", false)
-  .option("--sigterm", "each worker is told to end in the middle of its work", false)
+  .option("--sigterm", "each worker is asked to end in the middle of its work", false)
   .option(
     "--disk-full",
     "the disk that all of it is on is full for longer than a lease, twice",
@@ -57,7 +57,7 @@ process.stdout.write(
     ["slow mail server", yesOrNo(slowServer)],
     ["a clock ahead", yesOrNo(clockAhead)],
     ["a worker and the mail server frozen", yesOrNo(freeze)],
-    ["workers told to end", yesOrNo(sigterm)],
+    ["workers asked to end", yesOrNo(sigterm)],
     ["disk full", yesOrNo(diskFull)],
     ["all killed and started at once", yesOrNo(restartAtOnce)],
     ["lost", result.lost],

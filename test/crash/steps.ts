@@ -37,7 +37,7 @@ export function stepsOf({
   server: Sink;
   options: CrashOptions;
   until: Until;
-  /** Told of a worker that had to be killed. */
+  /** Called with a worker that had to be killed. */
   cutOff: () => void;
 }): Step[] {
   if ("launcher" in stack.means) return stepsOfLauncher(stack.means, until, say);
@@ -50,7 +50,7 @@ export function stepsOf({
     },
   });
   const end = (index: number) => ({
-    what: `told worker ${index} to end`,
+    what: `asked worker ${index} to end`,
     run: async () => {
       await withTimeout(shutdownForceMs, members.kill("worker", index, "SIGTERM")).catch(cutOff);
       await members.restart("worker", index);

@@ -129,7 +129,7 @@ async function lookUp(windowSeconds: number): Promise<Map<string, Repeats>> {
   return new Map(items.map(({ delivery }) => [delivery.id, repeatsOf(delivery)]));
 }
 
-/** The twin, as a simulation begins with what waits; `forgetful`: told nothing that the ledger knows of other messages. */
+/** The twin, as a simulation begins with what waits; `forgetful`: it has nothing that the ledger knows of other messages. */
 async function simulated(windowSeconds: number, { forgetful }: { forgetful: boolean }) {
   const { types } = await createRulebookReader(pool)();
   const pending = await readPendingMessages(pool, [recipientId], types, {

@@ -4,7 +4,7 @@ import { parsePublicId } from "../../domain/ids.ts";
 import { makeSubscription } from "../support/push-subscription.ts";
 import { type Api, type Reply, seed, startApi, tokenSecret } from "../api/harness.ts";
 
-/** Whoever is erased: nothing else in the database has any of this. */
+/** A person who is erased: nothing else in the database has any of this. */
 const ada = {
   externalId: "quintessa-17",
   email: "Quintessa.Lovelace@example.org",

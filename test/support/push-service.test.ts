@@ -133,7 +133,7 @@ it("refuses a token that another key has signed, and a token that lives too long
   expect(await send(device.endpoint, { expiresAt })).toBe(201);
 });
 
-it("has the faults it was told to have, each once", async () => {
+it("has the faults that its script names, each once", async () => {
   const half = { cut: "HTTP/1.1 201 Created\r\nLocat" };
   service.answerNext({ status: 429, headers: { "retry-after": "7" } }, half, "hang");
   expect(await send(device.endpoint, { text: "refused" })).toBe(429);

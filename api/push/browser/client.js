@@ -138,8 +138,8 @@ export function createPush({ url, getToken, worker = "/sw.js", scope, label }) {
     const subscription = isSupported ? await find() : null;
     if (subscription) {
       // The browser ends its subscription even if Tidings cannot be reached: the push service then says so.
-      const told = send("DELETE", { endpoint: subscription.endpoint });
-      await Promise.allSettled([told, subscription.unsubscribe()]);
+      const removed = send("DELETE", { endpoint: subscription.endpoint });
+      await Promise.allSettled([removed, subscription.unsubscribe()]);
     }
     return status();
   }
