@@ -1,3 +1,6 @@
+// The first style sheet that is loaded decides the order of the layers.
+import "./styles/base.css";
+import "./styles/tokens.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
@@ -5,8 +8,6 @@ import { createRoot } from "react-dom/client";
 import { isTransient } from "./api/problem.ts";
 import { router } from "./router.tsx";
 import { applyTheme, readTheme } from "./shell/theme.ts";
-import "./styles/base.css";
-import "./styles/tokens.css";
 
 applyTheme(readTheme());
 

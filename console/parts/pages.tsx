@@ -18,15 +18,20 @@ interface PagesProps {
 
 /** The end of a list: how many rows are shown, whether these are all, and the way to other pages. */
 export function Pages({ shown, isFirst, nextCursor, isStale, next = "Older", onTurn }: PagesProps) {
+  const text = (
+    <span className="muted figures">
+      {formatCount(shown)} shown
+      {nextCursor === null ? (isFirst ? ", that is all" : ", the end") : ""}
+    </span>
+  );
+  // There is no other page to turn to.
+  if (isFirst && nextCursor === null) return <footer className={styles.pages}>{text}</footer>;
   return (
     <footer className={styles.pages}>
       <Button icon="left" disabled={isFirst} onClick={() => onTurn(undefined)}>
         First page
       </Button>
-      <span className="muted figures">
-        {formatCount(shown)} shown
-        {nextCursor === null ? (isFirst ? ", that is all" : ", the end") : ""}
-      </span>
+      {text}
       {/* It keeps the focus until the page has come. */}
       <Button
         disabled={nextCursor === null}

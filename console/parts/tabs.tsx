@@ -1,4 +1,5 @@
 import { Link, type LinkProps } from "@tanstack/react-router";
+import { useLayoutEffect, useRef } from "react";
 import styles from "./tabs.module.css";
 
 interface TabsProps {
@@ -8,8 +9,17 @@ interface TabsProps {
 
 /** The parts of a screen, each with an address of its own. */
 export function Tabs({ label, tabs }: TabsProps) {
+  const bar = useRef<HTMLElement>(null);
+  const current = tabs.findIndex(({ isCurrent }) => isCurrent);
+  // On a narrow screen the tabs are wider than the page, and the current one would be out of sight.
+  useLayoutEffect(() => {
+    const tab = bar.current!.children[current];
+    if (tab instanceof HTMLElement)
+      bar.current!.scrollLeft =
+        tab.offsetLeft - bar.current!.offsetLeft - (bar.current!.clientWidth - tab.offsetWidth) / 2;
+  }, [current]);
   return (
-    <nav className={styles.tabs} aria-label={label}>
+    <nav ref={bar} className={styles.tabs} aria-label={label}>
       {tabs.map(({ name, link, isCurrent }) => (
         <Link
           key={name}

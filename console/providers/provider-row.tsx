@@ -12,7 +12,7 @@ import type { Provider } from "./queries.ts";
 import { QuotaBar } from "./quota-bar.tsx";
 import { ResetButton } from "./reset-button.tsx";
 import styles from "./screen.module.css";
-import { limitsOf, stateLooks, stateOf } from "./words.ts";
+import { kindWords, limitsOf, stateLooks, stateOf } from "./words.ts";
 
 interface ProviderRowProps {
   provider: Provider;
@@ -48,7 +48,8 @@ export function ProviderRow({ provider, isOrdered, isChannelStopped, rowProps }:
           <Chip {...stateLooks[stateOf(provider, isChannelStopped)]} />
           {configuration && (
             <span className="muted">
-              {configuration.kind}, {formatCount(configuration.connections)} connections per worker
+              {kindWords[configuration.kind] ?? configuration.kind},{" "}
+              {formatCount(configuration.connections)} connections per worker
             </span>
           )}
         </div>

@@ -18,7 +18,7 @@ import { QuotaBar } from "./quota-bar.tsx";
 import { ResetButton } from "./reset-button.tsx";
 import { StopDialog } from "./stop-dialog.tsx";
 import { StopNote } from "./stop-note.tsx";
-import { limitsOf, stateLooks, stateOf } from "./words.ts";
+import { kindWords, limitsOf, stateLooks, stateOf } from "./words.ts";
 
 const lastHours = { lastMs: 6 * 3_600_000 };
 
@@ -73,7 +73,7 @@ export function ProviderScreen() {
                 <Facts
                   items={[
                     ["Channel", channelWords[provider.channel]],
-                    ["Kind", provider.configuration.kind],
+                    ["Kind", kindWords[provider.configuration.kind] ?? provider.configuration.kind],
                     [
                       "Tried",
                       provider.configuration.position === null

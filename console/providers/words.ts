@@ -33,6 +33,12 @@ export const stateLooks: Record<
   removed: { tone: "cancelled", icon: "circle", word: "Not configured" },
 };
 
+/** The names of the kinds of providers, by their word in the configuration. */
+export const kindWords: Readonly<Record<string, string>> = {
+  smtp: "SMTP server",
+  "web-push": "Push service",
+};
+
 /** The noun for the messages of a channel: “Stop all email”. */
 export const messagesOf: Record<Channel, string> = {
   email: "email",

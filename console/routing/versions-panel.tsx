@@ -33,7 +33,7 @@ export function VersionsPanel({ ruleKey, onTake }: VersionsPanelProps) {
                 <tr>
                   <th>Version</th>
                   <th>Saved ({zone})</th>
-                  <th>By</th>
+                  <th className={table.wide}>By</th>
                   <th>
                     <span className="hidden-text">Compare</span>
                   </th>
@@ -49,7 +49,7 @@ export function VersionsPanel({ ruleKey, onTake }: VersionsPanelProps) {
                     <td>
                       <ShortInstant at={createdAt} />
                     </td>
-                    <td>
+                    <td className={table.wide}>
                       <ActorName id={createdBy} />
                     </td>
                     <td className={table.number}>

@@ -175,14 +175,17 @@ function TemplateTable({ templates }: { templates: readonly TemplateSummary[] })
                   <ShortInstant at={activeVersion.createdAt} />
                 </td>
                 <td className={table.number}>
-                  <Button
-                    kind="quiet"
-                    needs="sender"
-                    aria-label={`Duplicate ${name}`}
-                    onClick={() => setCopied(template)}
-                  >
-                    Duplicate
-                  </Button>
+                  {/* On a phone there is no room: the template's own page has this button, too. */}
+                  <span className={table.wide}>
+                    <Button
+                      kind="quiet"
+                      needs="sender"
+                      aria-label={`Duplicate ${name}`}
+                      onClick={() => setCopied(template)}
+                    >
+                      Duplicate
+                    </Button>
+                  </span>
                   <Button
                     kind="quiet"
                     needs="sender"

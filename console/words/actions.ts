@@ -47,10 +47,13 @@ const happened: Readonly<Record<string, string>> = {
   upload: "uploaded",
 };
 
+/** The nouns of kinds of resources whose name in the audit trail is not a word for people. */
+const nouns: Readonly<Record<string, string>> = { api_key: "API key", gate: "Limits" };
+
 /** Describes an action of the audit trail: `api_key.create` is "API key created". */
 export function describeAction(action: string): string {
   const [kind = "", ...rest] = action.split(".");
-  const noun = kind === "api_key" ? "API key" : capitalise(kind.replaceAll(/[-_]/g, " "));
+  const noun = nouns[kind] ?? capitalise(kind.replaceAll(/[-_]/g, " "));
   const verb = rest.join(".");
   if (verb === "") return noun;
   return `${noun} ${happened[verb] ?? verb.replaceAll(/[._]/g, " ")}`;
