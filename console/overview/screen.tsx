@@ -148,7 +148,7 @@ export function OverviewScreen() {
                 <span className={styles.aside}>
                   {throughput != null && (
                     <span className="muted figures">
-                      {formatRate(throughput)} messages a second
+                      {formatRate(throughput)} messages a minute
                     </span>
                   )}
                   <Link to="/campaigns" className={styles.more}>

@@ -25,7 +25,8 @@ export function Pages({ shown, isFirst, nextCursor, isStale, next = "Older", onT
     </span>
   );
   // There is no other page to turn to.
-  if (isFirst && nextCursor === null) return <footer className={styles.pages}>{text}</footer>;
+  if (isFirst && nextCursor === null)
+    return shown === 0 ? null : <footer className={styles.pages}>{text}</footer>;
   return (
     <footer className={styles.pages}>
       <Button icon="left" disabled={isFirst} onClick={() => onTurn(undefined)}>

@@ -100,11 +100,7 @@ export function Failed({
     <State
       isUrgent
       icon="warning"
-      title={
-        status === null
-          ? "The API does not respond"
-          : `The API could not answer the request for ${what}`
-      }
+      title={status === null ? "The API does not respond" : `Could not read ${what}`}
       actions={
         <Button icon="retry" onClick={retry}>
           Try again
