@@ -174,9 +174,9 @@ describe("a campaign", () => {
     }
     const page = await world.open(`campaigns/${id}?tab=revisions`);
     const differs = page.getByRole("region", { name: "What differs" });
-    await until(() => differs.locator("dl").textContent(), patience).toBe("data.orderA-18 A-19");
+    await until(() => differs.locator("dl").textContent(), patience).toBe("Data orderA-18 A-19");
     await page.getByLabel("The earlier revision").selectOption("1");
-    await until(() => differs.locator("dl").textContent(), patience).toBe("data.orderA-17 A-19");
+    await until(() => differs.locator("dl").textContent(), patience).toBe("Data orderA-17 A-19");
     expect(new URL(page.url()).search).toBe("?tab=revisions&since=1");
     await page
       .getByRole("row", { name: /^3 · current/ })

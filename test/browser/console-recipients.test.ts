@@ -322,4 +322,14 @@ describe("devices, links and erasure", () => {
     expect((await api.send("GET", `/v1/recipients/${id}`)).status).toBe(410);
     expect(world.complaints).toEqual([]);
   });
+
+  it("keep the tab that is open in sight on a phone", async () => {
+    const page = await world.open(`recipients/${ada}?tab=erase`, {
+      viewport: { width: 390, height: 844 },
+    });
+    const tab = page.getByRole("link", { name: "Erase", exact: true });
+    await tab.waitFor();
+    const { x, width } = (await tab.boundingBox())!;
+    expect(x + width).toBeLessThanOrEqual(390);
+  });
 });
