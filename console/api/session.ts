@@ -1,4 +1,4 @@
-import { queryOptions } from "@tanstack/react-query";
+import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
 import type { AnswerOf } from "tidings/client";
 import { api, consoleFetch } from "./client.ts";
@@ -25,6 +25,12 @@ export const sessionQuery = queryOptions({
   },
   staleTime: 60_000,
 });
+
+/** Reads the session anew. A request that is under way may have been sent before somebody signed in, so its response does not count. */
+export async function readSessionAgain(client: QueryClient): Promise<Session | null> {
+  await client.cancelQueries({ queryKey: sessionQuery.queryKey });
+  return client.fetchQuery({ ...sessionQuery, staleTime: 0 });
+}
 
 /** Where people sign in through the OpenID provider of the installation. */
 export const openIdUrl = "/v1/session/oidc";

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
-import { SessionContext, sessionQuery, type Session } from "../api/session.ts";
+import { readSessionAgain, SessionContext, sessionQuery, type Session } from "../api/session.ts";
 import { useIsProofAsked } from "../api/proof.ts";
 import { useSignedOut } from "../api/signed-out.ts";
 import { Shell } from "./shell.tsx";
@@ -21,10 +21,18 @@ export function Root() {
   if (data && data !== kept) setKept(data);
 
   const session = data ?? kept;
+  const goOn = async () => {
+    const next = await readSessionAgain(client);
+    if (next === null) return;
+    // A form that is half filled in stays. Another person is shown nothing of what the first one has read or typed.
+    if (next.actor === session?.actor) await client.invalidateQueries();
+    else await client.resetQueries();
+  };
   if (session)
     return (
       <SessionContext value={session}>
         <Shell
+          key={session.actor}
           onSignedOut={() => {
             setKept(null);
             client.clear();
@@ -33,12 +41,7 @@ export function Root() {
         />
         <Suspense>{isProofAsked && <ProofDialog />}</Suspense>
         {(isSignedOut || data === null) && (
-          <ReturnDialog
-            onSignedIn={() => {
-              // What one person has read is not shown to another.
-              void client.resetQueries();
-            }}
-          />
+          <ReturnDialog name={session.name} onSignedIn={() => void goOn()} />
         )}
       </SessionContext>
     );

@@ -1,7 +1,8 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { type FormEvent, useEffect, useRef, useState } from "react";
-import { openIdUrl, signIn, waysToSignInQuery } from "../api/session.ts";
+import { type FormEvent, useEffect, useEffectEvent, useRef, useState } from "react";
+import { openIdUrl, sessionQuery, signIn, waysToSignInQuery } from "../api/session.ts";
 import { ApiProblem } from "../api/problem.ts";
+import { announceSignedIn } from "../api/signed-out.ts";
 import { Brand } from "./brand.tsx";
 import { takeCode } from "./sign-in-code.ts";
 import styles from "./sign-in.module.css";
@@ -26,8 +27,14 @@ export function SignInPage({ onSignedIn }: { onSignedIn: () => void }) {
   );
 }
 
-/** Lies over the page of somebody whose session has ended. What is behind it stays as it is. */
-export function ReturnDialog({ onSignedIn }: { onSignedIn: () => void }) {
+/** How often it is checked whether the person has signed in again in another tab. */
+const lookMs = 2_000;
+
+/**
+ * Lies over the page of somebody whose session has ended. What is behind it stays as it is, so the OpenID provider opens in another tab.
+ * Signing in again in any tab of the browser closes it.
+ */
+export function ReturnDialog({ name, onSignedIn }: { name: string; onSignedIn: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const before = document.activeElement;
@@ -36,6 +43,18 @@ export function ReturnDialog({ onSignedIn }: { onSignedIn: () => void }) {
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
+  const { data, isSuccess, isFetchedAfterMount } = useQuery({
+    ...sessionQuery,
+    refetchOnMount: "always",
+    refetchInterval: lookMs,
+  });
+  const isBack = isSuccess && isFetchedAfterMount && data !== null;
+  const goOn = useEffectEvent(onSignedIn);
+  useEffect(() => {
+    if (!isBack) return;
+    announceSignedIn();
+    goOn();
+  }, [isBack]);
   return (
     <dialog
       ref={dialog}
@@ -45,8 +64,11 @@ export function ReturnDialog({ onSignedIn }: { onSignedIn: () => void }) {
     >
       <div className={styles.card}>
         <h2 id="return-title">Your session has ended</h2>
-        <p className="muted">Sign in again to continue. Nothing on the page is lost.</p>
-        <SignInForm onSignedIn={onSignedIn} />
+        <p className="muted">
+          Sign in again as {name} to continue. Nothing on the page is lost, unless somebody else
+          signs in.
+        </p>
+        <SignInForm onSignedIn={onSignedIn} opensTab />
       </div>
     </dialog>
   );
@@ -72,7 +94,13 @@ export function Unreachable({ error, retry }: { error: unknown; retry: () => voi
   );
 }
 
-function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
+interface SignInFormProps {
+  onSignedIn: () => void;
+  /** Whether the OpenID provider opens in another tab. */
+  opensTab?: boolean;
+}
+
+function SignInForm({ onSignedIn, opensTab = false }: SignInFormProps) {
   const [code, setCode] = useState(takeCode);
   const { data: ways } = useQuery(waysToSignInQuery);
   const { mutate, isPending, error } = useMutation({
@@ -112,8 +140,13 @@ function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
         {isPending ? "Signing in…" : "Sign in"}
       </button>
       {ways?.openId && (
-        <a className={styles.other} href={openIdUrl}>
+        <a
+          className={styles.other}
+          href={openIdUrl}
+          {...(opensTab && { target: "_blank", rel: "noreferrer" })}
+        >
           Sign in with your organisation
+          {opensTab && <span className="hidden-text"> (opens another tab)</span>}
         </a>
       )}
     </form>
