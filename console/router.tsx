@@ -2,7 +2,6 @@ import {
   createRootRoute,
   createRoute,
   createRouter,
-  lazyRouteComponent,
   retainSearchParams,
 } from "@tanstack/react-router";
 import { readAuditSearch } from "./audit/search.ts";
@@ -14,7 +13,9 @@ import { readNotificationSearch, readNotificationPageSearch } from "./notificati
 import { readQueueSearch } from "./queue/search.ts";
 import { readRecipientSearch, readRecipientsSearch } from "./recipients/search.ts";
 import { readLayoutsSearch } from "./layouts/search.ts";
+import { lazyRouteComponent } from "./shell/lazy-screen.ts";
 import { Root } from "./shell/root.tsx";
+import { ScreenFailed } from "./shell/screen-failed.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { Broken } from "./shell/broken.tsx";
 import { readEditorSearch, readTemplatesSearch } from "./templates/search.ts";
@@ -265,6 +266,7 @@ export const router = createRouter({
     layout,
   ]),
   basepath: "/console",
+  defaultErrorComponent: ScreenFailed,
   parseSearch,
   stringifySearch,
 });

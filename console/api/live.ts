@@ -1,6 +1,7 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
 import { onSignedIn } from "./signed-out.ts";
+import { findStaleSince } from "./staleness.ts";
 
 /**
  * Whether changes arrive by themselves. `delayed`: the stream cannot be opened, for example behind a proxy that buffers, so what is
@@ -117,6 +118,8 @@ function startLive(client: QueryClient) {
       announce({ kind: "changed", topic });
     });
     opened.addEventListener("error", () => {
+      // Reading shows whether the API is gone, or only its stream.
+      if (liveness === "live") void client.invalidateQueries();
       announce({ kind: "liveness", liveness: "delayed" });
       if (opened.readyState !== EventSource.CLOSED) return;
       close();
@@ -138,7 +141,8 @@ function startLive(client: QueryClient) {
   document.addEventListener("visibilitychange", onVisibility);
   const forgetSignIns = onSignedIn(() => announce({ kind: "signed-in" }));
   const polling = setInterval(() => {
-    if (liveness === "delayed" && !document.hidden) void client.invalidateQueries();
+    const isBehind = liveness === "delayed" || findStaleSince(client) !== null;
+    if (isBehind && !document.hidden) void client.invalidateQueries();
   }, pollMs);
 
   const lead = () => {

@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { ApiProblem } from "../api/problem.ts";
+import { ApiProblem, isTransient } from "../api/problem.ts";
 import { includesRole, useSession } from "../api/session.ts";
 import { bodyOf, changesOf, type Draft, startOf } from "./draft.ts";
 import { draftName, forgetDraft, keepDraft, type KeptDraft } from "./draft-store.ts";
@@ -16,6 +16,11 @@ import { useDebounced } from "./use-debounced.ts";
 
 /** How long nothing is typed before the draft is checked and saved. */
 const pauseMs = 600;
+
+/** How long after a failure of the API, or the end of the session, the draft is saved again. */
+const retryMs = 5_000;
+const mayPass = (error: unknown) =>
+  isTransient(error) || (error instanceof ApiProblem && error.status === 401);
 
 export interface BuilderStart {
   draft: Draft;
@@ -167,6 +172,12 @@ export function useBuilder(start: BuilderStart, keeps: boolean, onCreated: (id: 
     const timer = setTimeout(() => void save());
     return () => clearTimeout(timer);
   }, [shouldSave, save]);
+
+  useEffect(() => {
+    if (!savesItself || saveError === null || !mayPass(saveError)) return;
+    const timer = setTimeout(() => setSaveError(null), retryMs);
+    return () => clearTimeout(timer);
+  }, [savesItself, saveError]);
 
   /** Goes on with what was merged from both versions. */
   const resolve = (merged: Draft, theirs: Stored) => {

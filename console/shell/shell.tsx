@@ -1,17 +1,26 @@
 import { Outlet, useNavigate, useSearch } from "@tanstack/react-router";
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { useLive } from "../api/live.ts";
 import { Toasts } from "../parts/toast.tsx";
 import { Palette } from "./palette.tsx";
 import { Rail } from "./rail.tsx";
 import { screens } from "./screens.ts";
 import { type Shortcuts, useShortcuts } from "./shortcuts.ts";
+import { StaleNotice } from "./stale-notice.tsx";
 import { TopBar } from "./top-bar.tsx";
 import styles from "./shell.module.css";
 
-const KeyboardHelp = lazy(() => import("./keyboard-help.tsx"));
-const SaveViewDialog = lazy(() => import("../views/save-dialog.tsx"));
-const DeliveryDrawer = lazy(() => import("../why/delivery-drawer.tsx"));
+const overlays = {
+  keys: () => import("./keyboard-help.tsx"),
+  view: () => import("../views/save-dialog.tsx"),
+  drawer: () => import("../why/delivery-drawer.tsx"),
+};
+const KeyboardHelp = lazy(overlays.keys);
+const SaveViewDialog = lazy(overlays.view);
+const DeliveryDrawer = lazy(overlays.drawer);
+
+/** How long after the first screen what may lie over it is loaded, so that it is there even if the API is gone later. */
+const overlaysMs = 2_000;
 
 /** The frame of every screen: the rail, the bar, and what lies over the screen. */
 export function Shell({ onSignedOut }: { onSignedOut: () => void }) {
@@ -20,6 +29,12 @@ export function Shell({ onSignedOut }: { onSignedOut: () => void }) {
   const { why, peek } = useSearch({ from: "__root__" });
   const shown = why ?? peek;
   useLive();
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      for (const load of Object.values(overlays)) load().catch(() => {});
+    }, overlaysMs);
+    return () => clearTimeout(timer);
+  }, []);
 
   const go: Shortcuts = Object.fromEntries(
     screens.map(({ to, key }) => [`g ${key}`, () => void navigate({ to })]),
@@ -43,6 +58,7 @@ export function Shell({ onSignedOut }: { onSignedOut: () => void }) {
         onSignedOut={onSignedOut}
       />
       <main id="content" tabIndex={-1} className={styles.content}>
+        <StaleNotice />
         <Outlet />
       </main>
       <Suspense>
