@@ -1,3 +1,4 @@
+import { Link, type LinkProps } from "@tanstack/react-router";
 import { Icon } from "../parts/icon.tsx";
 import { Panel } from "../parts/page.tsx";
 import { useSession } from "../api/session.ts";
@@ -11,7 +12,15 @@ interface Done {
   campaigns: boolean;
 }
 
-const steps: readonly { name: keyof Done; title: string; how: string }[] = [
+interface Step {
+  name: keyof Done;
+  title: string;
+  how: string;
+  /** Where it is done in the console, if it can be done there. */
+  link?: LinkProps;
+}
+
+const steps: readonly Step[] = [
   {
     name: "recipients",
     title: "Add recipients",
@@ -21,17 +30,24 @@ const steps: readonly { name: keyof Done; title: string; how: string }[] = [
     name: "templates",
     title: "Write a template",
     how: "A subject and a text with variables: POST /v1/templates",
+    link: { to: "/templates/new" },
   },
   {
     name: "types",
     title: "Define a notification type",
     how: "What recipients can switch off, and how it is bundled: POST /v1/notification-types",
   },
-  { name: "sent", title: "Send a test", how: "To yourself: POST /v1/notifications" },
+  {
+    name: "sent",
+    title: "Send a test",
+    how: "To yourself: POST /v1/notifications",
+    link: { to: "/notifications", search: { notify: "new" } },
+  },
   {
     name: "campaigns",
     title: "Create a campaign",
     how: "One message to an audience: POST /v1/campaigns",
+    link: { to: "/campaigns/new" },
   },
 ];
 
@@ -49,11 +65,11 @@ export function FirstSteps({ done }: { done: Done }) {
       }
     >
       <ol className={styles.steps}>
-        {steps.map(({ name, title, how }) => (
+        {steps.map(({ name, title, how, link }) => (
           <li key={name} data-done={done[name]}>
             <Icon name={done[name] ? "check" : "circle"} />
             <div>
-              <strong>{title}</strong>
+              <strong>{link && !done[name] ? <Link {...link}>{title}</Link> : title}</strong>
               <span className="hidden-text">{done[name] ? ", done" : ", to do"}</span>
               {!done[name] && <p className="muted">{how}</p>}
             </div>

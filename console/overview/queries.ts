@@ -3,6 +3,10 @@ import { hourMs } from "../../domain/time/durations.ts";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 
+const stepsRefreshMs = 5_000;
+const isAllDone = (steps: Record<string, boolean> | undefined) =>
+  steps !== undefined && Object.values(steps).every(Boolean);
+
 /** Whether there is any recipient, template, type, sent delivery and campaign yet. */
 export const firstStepsQuery = queryOptions({
   queryKey: ["first-steps"],
@@ -27,7 +31,9 @@ export const firstStepsQuery = queryOptions({
       campaigns: has(campaigns),
     };
   },
-  staleTime: 30_000,
+  // Steps are done on other screens and by workers. Once all of them are done, they stay done.
+  staleTime: ({ state }) => (isAllDone(state.data) ? Number.POSITIVE_INFINITY : 0),
+  refetchInterval: ({ state }) => (isAllDone(state.data) ? false : stepsRefreshMs),
 });
 
 const statsRefreshMs = 30_000;
