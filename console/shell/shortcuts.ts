@@ -23,6 +23,12 @@ function isTyping({ target }: KeyboardEvent): boolean {
   return target.isContentEditable || ["TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
+/** Whether the key presses the control that has the focus. */
+const isPressing = ({ target, key }: KeyboardEvent) =>
+  (key === "Enter" || key === " ") &&
+  target instanceof HTMLElement &&
+  target.closest("a, button, summary, input") !== null;
+
 function onKeyDown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.altKey || event.isComposing) return;
   const isModified = event.ctrlKey || event.metaKey;
@@ -30,6 +36,7 @@ function onKeyDown(event: KeyboardEvent): void {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   // In a field every other key belongs to the field, also Ctrl A.
   if (isTyping(event) && !(isModified && key === "k")) return;
+  if (!isModified && isPressing(event)) return;
   const isSequence = event.timeStamp - first.at < sequenceMs && first.key !== "";
   const wanted = isModified ? [`mod+${key}`] : isSequence ? [`${first.key} ${key}`, key] : [key];
   if (!isModified && event.key.length === 1 && !areSingleKeysOn()) return;
