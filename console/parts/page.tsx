@@ -61,7 +61,7 @@ export function Panel({
           {aside}
         </header>
       )}
-      <div className={isFlush ? undefined : styles.panelBody}>{children}</div>
+      <div className={isFlush ? styles.flush : styles.panelBody}>{children}</div>
     </section>
   );
 }
