@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import axe from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, expect } from "vitest";
 import type { ApiDeps } from "../../api/http/router.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { type Api, makeKey, startApi } from "../api/harness.ts";
-import { launchBrowser } from "./browser.ts";
+import { useConsoleBrowser } from "./console-browser.ts";
 import { listen } from "./listening.ts";
-import { patience, waitMs } from "./patience.ts";
+import { patience } from "./patience.ts";
 
 /**
  * A browser, and an API that serves the built console, for all tests of a file, with people of two roles.
@@ -17,20 +17,12 @@ export function useConsole(
   prepare: (api: Api) => Promise<void>,
   configure: (origin: string) => Promise<Partial<ApiDeps["config"]>> = async () => ({}),
 ) {
-  let browser: Browser;
   let server: Awaited<ReturnType<typeof listen>>;
   let viewerKey: string;
-  let open: Page[] = [];
-  const world = {
+  const world = Object.assign(useConsoleBrowser(), {
     api: undefined as unknown as Api,
-    /** The address of the console. */
-    url: "",
     /** The secret of a key with the role admin, whose name is Ada Admin. */
     adminKey: "",
-    /** Errors of scripts, violations of the Content-Security-Policy, and requests to other hosts. */
-    complaints: [] as string[],
-    visit,
-    signIn,
     endSession,
     forgetProof,
     /** Opens a page of the console as a person of a role. */
@@ -39,37 +31,18 @@ export function useConsole(
       options: BrowserContextOptions & { as?: "admin" | "viewer" } = {},
     ): Promise<Page> {
       const { as = "admin", ...context } = options;
-      const page = await visit(path, context);
-      await signIn(page, as === "admin" ? world.adminKey : viewerKey);
+      const page = await world.visit(path, context);
+      await world.signIn(page, as === "admin" ? world.adminKey : viewerKey);
       return page;
     },
-  };
-
-  async function visit(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const page = await (await browser.newContext(options)).newPage();
-    open.push(page);
-    page.setDefaultTimeout(waitMs);
-    page.on("console", (message) => {
-      // Chromium logs requests that failed, which some tests are about.
-      if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
-        world.complaints.push(message.text());
-    });
-    page.on("pageerror", (error) => world.complaints.push(error.message));
-    page.on("request", (request) => {
-      const { protocol, origin } = new URL(request.url());
-      if (protocol !== "data:" && origin !== new URL(world.url).origin)
-        world.complaints.push(`a request to ${request.url()}`);
-    });
-    await page.goto(world.url + path);
-    return page;
-  }
-
-  async function signIn(page: Page, key: string): Promise<void> {
-    await page.getByLabel("API key").fill(key);
-    await page.getByRole("button", { name: "Sign in", exact: true }).click();
-    // On narrow screens the rail is hidden, so it has no role there.
-    await page.locator("#rail").waitFor({ state: "attached" });
-  }
+    /** Opens another tab of the browser in which somebody has signed in. */
+    async openTab(page: Page, path: string): Promise<Page> {
+      const tab = await page.context().newPage();
+      await tab.goto(world.url + path);
+      await tab.locator("#rail").waitFor({ state: "attached" });
+      return tab;
+    },
+  });
 
   /** Ends the session of a page, as an admin does. */
   async function endSession(page: Page): Promise<void> {
@@ -112,21 +85,8 @@ export function useConsole(
     world.adminKey = (await makeKey(world.api, { name: "Ada Admin", role: "admin" })).secret;
     viewerKey = (await makeKey(world.api, { name: "Vera Viewer", role: "viewer" })).secret;
     world.url = `${server.url}/console/`;
-    browser = await launchBrowser();
-  });
-  beforeEach(() => {
-    world.complaints = [];
-    open = [];
-  });
-  afterEach(async ({ task }) => {
-    // What the pages of a test showed when it failed says more than the condition that did not come.
-    if (task.result?.state === "fail")
-      for (const page of open.filter((each) => !each.isClosed()))
-        process.stderr.write(`${page.url()}\n${await page.locator("body").innerText()}\n`);
-    await Promise.all(open.map((page) => page.context().close()));
   });
   afterAll(async () => {
-    await browser?.close();
     await server?.close();
     await world.api?.stop();
   });
