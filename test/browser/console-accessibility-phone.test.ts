@@ -1,0 +1,3 @@
+import { lookAtPlaces } from "../support/console-places.ts";
+
+lookAtPlaces(390);
