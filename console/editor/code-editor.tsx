@@ -73,22 +73,24 @@ export function CodeEditor({
     <div className={styles.editor} data-invalid={faults.length > 0}>
       <div ref={host} className={`${styles.host} ${styles[size]}`} />
       {faults.length > 0 && (
-        <ul className={styles.faults} role="alert">
-          {faults.map(({ line, column, message }) => (
-            <li key={`${line} ${message}`}>
-              {line === undefined ? (
-                message
-              ) : (
-                <>
-                  <button type="button" onClick={() => view.current?.goTo(line, column ?? 1)}>
-                    Line {line}
-                  </button>{" "}
-                  {message}
-                </>
-              )}
-            </li>
-          ))}
-        </ul>
+        <div role="alert">
+          <ul className={styles.faults}>
+            {faults.map(({ line, column, message }) => (
+              <li key={`${line} ${message}`}>
+                {line === undefined ? (
+                  message
+                ) : (
+                  <>
+                    <button type="button" onClick={() => view.current?.goTo(line, column ?? 1)}>
+                      Line {line}
+                    </button>{" "}
+                    {message}
+                  </>
+                )}
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
     </div>
   );

@@ -48,10 +48,10 @@ const look = EditorView.theme({
     backgroundColor: "color-mix(in srgb, var(--failed) 10%, transparent) !important",
   },
   ".cm-changedText": {
-    background: "color-mix(in srgb, var(--delivered) 26%, transparent) !important",
+    background: "color-mix(in srgb, var(--delivered) 16%, transparent) !important",
   },
   "&.cm-merge-a .cm-changedText, .cm-deletedText": {
-    background: "color-mix(in srgb, var(--failed) 24%, transparent) !important",
+    background: "color-mix(in srgb, var(--failed) 16%, transparent) !important",
   },
   ".cm-collapsedLines": {
     color: "var(--text-muted)",
