@@ -71,7 +71,7 @@ it("the first day leads from nothing to the first message in a mailbox, step by 
   await steps(page).getByRole("link", { name: "Create a campaign" }).click();
   await page.getByRole("textbox", { name: "Name", exact: true }).fill("First campaign");
   await page.getByLabel("Template").selectOption("welcome");
-  await page.getByRole("radio", { name: "Everybody" }).check();
+  await page.getByRole("radio", { name: "Everybody", exact: true }).check();
   await page.waitForURL(/campaigns\/cmp_[^/]+\/edit/);
   await page.getByRole("link", { name: "Overview", exact: true }).click();
   await page.getByRole("heading", { name: "Overview" }).waitFor();
