@@ -33,7 +33,7 @@ const look = EditorView.theme({
     backgroundColor: "var(--action)",
     color: "var(--on-action)",
   },
-  ".cm-completionDetail": { color: "inherit", opacity: "0.8" },
+  ".cm-completionDetail": { color: "inherit" },
   ".cm-lint-marker-error": { cursor: "help" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--failed)" },
   ".cm-textfield, .cm-button": {
