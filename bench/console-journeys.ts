@@ -48,17 +48,14 @@ export async function countPassedJourneys(say: (line: string) => void): Promise<
     const vitest = join(packageRoot, "node_modules/vitest/vitest.mjs");
     const run = spawn(
       process.execPath,
-      [
-        ...[vitest, "run", "--project", "browser", "--reporter=json", `--outputFile=${file}`],
-        ...files.map((name) => `${name}.test.ts`),
-      ],
+      [vitest, "run", "--project", "browser", "--reporter=json", `--outputFile=${file}`, ...files],
       { cwd: packageRoot, stdio: "ignore" },
     );
     await once(run, "exit");
     const { testResults } = JSON.parse(readFileSync(file, "utf8")) as TestReport;
     const hasPassed = ([name, titles = /./]: Shown) => {
       const tests = testResults
-        .filter((each) => basename(each.name) === `${name}.test.ts`)
+        .filter((each) => basename(each.name, ".test.ts") === name)
         .flatMap(({ assertionResults }) => assertionResults)
         .filter(({ fullName }) => titles.test(fullName));
       return tests.length > 0 && tests.every(({ status }) => status === "passed");

@@ -1,5 +1,5 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
+import { useCallback, useSyncExternalStore } from "react";
 import { isTransient } from "./problem.ts";
 
 /**
@@ -23,5 +23,9 @@ export function findStaleSince(client: QueryClient): number | null {
 /** `findStaleSince`, as it changes. */
 export function useStaleSince(): number | null {
   const client = useQueryClient();
-  return useSyncExternalStore(client.getQueryCache().subscribe, () => findStaleSince(client));
+  const subscribe = useCallback(
+    (listener: () => void) => client.getQueryCache().subscribe(listener),
+    [client],
+  );
+  return useSyncExternalStore(subscribe, () => findStaleSince(client));
 }
