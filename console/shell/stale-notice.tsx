@@ -7,7 +7,7 @@ import styles from "./stale-notice.module.css";
 export function StaleNotice() {
   const since = useStaleSince();
   return (
-    <div role="status" className={styles.region}>
+    <div aria-live="polite" className={styles.region}>
       {since !== null && (
         <p className={styles.notice}>
           <Icon name="warning" />

@@ -59,7 +59,9 @@ it("a list says that it is out of date while the API is gone, and is up to date 
   await page.getByText("Delayed", { exact: true }).waitFor();
   // What was read stays, and the time at which it was read has its zone.
   await row.waitFor();
-  expect(await page.locator("main [role=status] time").first().innerText()).toContain("UTC");
+  expect(await page.getByText("It shows what was read at").locator("time").innerText()).toContain(
+    "UTC",
+  );
 
   await comeBack();
   await world.send("POST", "/v1/campaigns", {
