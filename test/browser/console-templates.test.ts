@@ -34,7 +34,11 @@ it("a template is edited, saved, compared, activated, and tested: the mail is wh
   const previews: { html: string }[] = [];
   page.on("response", (response) => {
     if (response.url().endsWith("/v1/templates/preview") && response.ok())
-      void response.json().then((body: { html: string }) => previews.push(body));
+      void response.json().then(
+        (body: { html: string }) => previews.push(body),
+        // The page was closed meanwhile.
+        () => {},
+      );
   });
   await rendered(page).getByText("Hello Ada, Order is on its way").waitFor();
 
@@ -49,8 +53,8 @@ it("a template is edited, saved, compared, activated, and tested: the mail is wh
     await page.keyboard.press("Backspace");
   await page.getByText("Up to date").waitFor();
   await page.keyboard.type("\n{{ ord");
-  await page.getByRole("option", { name: "order" }).waitFor();
-  await page.keyboard.press("Enter");
+  // By the mouse: for a moment after the list has opened, Enter still means a new line.
+  await page.getByRole("option", { name: "order" }).click();
   await page.keyboard.type(" }}");
   await page.getByText("Up to date").waitFor();
 
