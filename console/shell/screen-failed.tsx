@@ -1,5 +1,7 @@
+import { useQueryClient } from "@tanstack/react-query";
 import type { ErrorComponentProps } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { findStaleSince } from "../api/staleness.ts";
 import { Button } from "../parts/button.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Empty } from "../parts/states.tsx";
@@ -14,9 +16,11 @@ const lookMs = 2_000;
  */
 export function ScreenFailed({ error }: ErrorComponentProps) {
   const isNotLoaded = error instanceof ScreenNotLoaded;
+  const client = useQueryClient();
   useEffect(() => {
     if (!isNotLoaded) return;
-    let wasGone = false;
+    // It may be back before it is looked for.
+    let wasGone = findStaleSince(client) !== null;
     const look = setInterval(() => {
       fetch(location.href, { method: "HEAD" }).then(
         ({ ok }) => {
@@ -29,7 +33,7 @@ export function ScreenFailed({ error }: ErrorComponentProps) {
       );
     }, lookMs);
     return () => clearInterval(look);
-  }, [isNotLoaded]);
+  }, [client, isNotLoaded]);
   // Any other failure is one of the whole console.
   if (!isNotLoaded) throw error;
   return (

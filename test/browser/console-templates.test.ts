@@ -22,6 +22,20 @@ const saved = async (version: number) =>
   (await read(`/v1/templates/${key}/versions/${version}`)).content.email.html as string;
 const queryOf = (page: Page) => Object.fromEntries(new URL(page.url()).searchParams);
 
+/** The texts that this browser keeps, as JSON. */
+const keptDrafts = (page: Page) =>
+  page.evaluate<string>(`new Promise((resolve, reject) => {
+    const opening = indexedDB.open("tidings-console");
+    opening.onerror = reject;
+    opening.onsuccess = () => {
+      const reading = opening.result.transaction("drafts").objectStore("drafts").getAll();
+      reading.onsuccess = () => {
+        opening.result.close();
+        resolve(JSON.stringify(reading.result));
+      };
+    };
+  })`);
+
 /** Types at the end of the HTML. */
 async function typeHtml(page: Page, text: string): Promise<void> {
   await html(page).click();
@@ -113,6 +127,8 @@ describe("text that is not saved", () => {
     await page.getByRole("link", { name: "Deliveries" }).click();
     await page.getByRole("button", { name: "Stay" }).click();
     await until(() => html(page).textContent(), patience).toContain("Precious");
+    // It is kept a moment after it was typed.
+    await until(() => keptDrafts(page), patience).toContain("Precious");
     await page.reload();
     await page.getByText("Restore the draft of").waitFor();
     expect(await html(page).textContent()).not.toContain("Precious");
