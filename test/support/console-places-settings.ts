@@ -26,7 +26,7 @@ export const placesOfSettings: readonly Place[] = [
     name: "the audit trail with the details of an entry",
     path: () => "audit?action=campaign",
     act: (page) => page.locator("tbody tr[id] button").first().click(),
-    ready: (page) => page.locator("main dl code", { hasText: /^name$/ }).waitFor(),
+    ready: (page) => page.locator("main dl").first().waitFor(),
   },
   {
     name: "no changes",
