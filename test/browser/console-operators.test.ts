@@ -113,42 +113,6 @@ describe("API keys", () => {
   });
 });
 
-describe("operators", () => {
-  it("are listed with their sessions, which end together after a proof", async () => {
-    const person = { sub: "grace", claims: { name: "Grace H.", groups: ["ops"] } };
-    issuer.state.person = person;
-    const other = await world.visit("settings?tab=operators");
-    await other.getByRole("link", { name: "Sign in with your organisation" }).click();
-    await other.getByRole("button", { name: "Signed in as Grace H." }).waitFor();
-    world.complaints.length = 0;
-
-    const page = await world.open("settings?tab=operators&state=signed-in");
-    const row = page.getByRole("row", { name: /Grace H\./ });
-    expect(await row.getByRole("cell").allTextContents()).toEqual(
-      expect.arrayContaining(["Admin", issuer.url.replace("http://", ""), "1"]),
-    );
-    await world.forgetProof(page);
-    await row.getByRole("button", { name: "End the sessions of Grace H." }).click();
-    await dialog(page, "End the sessions of Grace H.")
-      .getByRole("button", { name: "End the sessions" })
-      .click();
-    const proof = dialog(page, "Confirm that it is you");
-    await proof.getByLabel("API key of Ada Admin").fill(world.adminKey);
-    await proof.getByRole("button", { name: "Confirm" }).click();
-    await page.getByText("The sessions of Grace H. are ended.").waitFor();
-    await row.waitFor({ state: "detached" });
-    await page.getByRole("button", { name: "Not signed in" }).click();
-    await row.waitFor();
-    const end = row.getByRole("button", { name: "End the sessions of Grace H." });
-    expect(await end.isDisabled()).toBe(true);
-    await until(async () => {
-      await other.reload();
-      return other.getByLabel("API key").isVisible();
-    }, patience).toBe(true);
-    expect(world.complaints).toEqual([]);
-  });
-});
-
 describe("exports", () => {
   it.each([
     ["audit?action=segment", "/v1/audit?action=segment"],
@@ -226,8 +190,8 @@ describe("the audit trail", () => {
     await rows.first().getByText("First API key").waitFor();
     await page.keyboard.press("j");
     await page.keyboard.press("Enter");
-    const name = page.locator("dl > div", { has: page.getByText("name", { exact: true }) });
-    await until(() => name.locator("del, ins").allTextContents(), patience).toEqual([
+    const changes = page.locator("main dl").first().locator("del, ins");
+    await until(async () => (await changes.allTextContents()).slice(0, 2), patience).toEqual([
       hostile,
       "Renamed",
     ]);

@@ -167,9 +167,10 @@ describe("a session that ends", () => {
     await name.fill("Built in two sessions");
     await page.getByRole("dialog", ended).waitFor();
     await world.signIn(page, world.adminKey);
-    await until(async () => (await world.api.send("GET", `/v1/campaigns/${id}`)).body.name).toBe(
-      "Built in two sessions",
-    );
+    await until(
+      async () => (await world.api.send("GET", `/v1/campaigns/${id}`)).body.name,
+      patience,
+    ).toBe("Built in two sessions");
     expect(await name.inputValue()).toBe("Built in two sessions");
   });
 
@@ -185,5 +186,40 @@ describe("a session that ends", () => {
     await page.getByRole("button", { name: "Signed in as Otto Other" }).waitFor();
     await until(() => name.inputValue(), patience).toBe("pro-by-push");
     expect(await page.content()).not.toContain("secret plan");
+  });
+});
+
+describe("operators", () => {
+  it("are listed with their sessions, which end together after a proof", async () => {
+    world.allow(issuer.url);
+    beAt("grace", "Grace H.");
+    const other = await world.visit("settings?tab=operators");
+    await other.getByRole("link", { name: everybody }).click();
+    await other.getByRole("button", { name: "Signed in as Grace H." }).waitFor();
+
+    const page = await world.open("settings?tab=operators&state=signed-in");
+    const row = page.getByRole("row", { name: /Grace H\./ });
+    expect(await row.getByRole("cell").allTextContents()).toEqual(
+      expect.arrayContaining(["Admin", issuer.url.replace("http://", ""), "1"]),
+    );
+    await world.forgetProof(page);
+    await row.getByRole("button", { name: "End the sessions of Grace H." }).click();
+    await page
+      .getByRole("dialog", { name: "End the sessions of Grace H." })
+      .getByRole("button", { name: "End the sessions" })
+      .click();
+    const proof = page.getByRole("dialog", { name: "Confirm that it is you" });
+    await proof.getByLabel("API key of Ada Admin").fill(world.adminKey);
+    await proof.getByRole("button", { name: "Confirm" }).click();
+    await page.getByText("The sessions of Grace H. are ended.").waitFor();
+    await row.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Not signed in" }).click();
+    await row.waitFor();
+    const end = row.getByRole("button", { name: "End the sessions of Grace H." });
+    expect(await end.isDisabled()).toBe(true);
+    await until(async () => {
+      await other.reload();
+      return other.getByLabel("API key").isVisible();
+    }, patience).toBe(true);
   });
 });
