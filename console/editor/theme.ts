@@ -33,7 +33,7 @@ const look = EditorView.theme({
     backgroundColor: "var(--action)",
     color: "var(--on-action)",
   },
-  ".cm-completionDetail": { color: "inherit" },
+  ".cm-completionDetail": { color: "inherit", opacity: "1" },
   ".cm-lint-marker-error": { cursor: "help" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--failed)" },
   ".cm-textfield, .cm-button": {
@@ -42,16 +42,18 @@ const look = EditorView.theme({
     border: "1px solid var(--line-strong)",
   },
   ".cm-changedLine": {
-    backgroundColor: "color-mix(in srgb, var(--delivered) 12%, transparent) !important",
+    backgroundColor: "color-mix(in srgb, var(--delivered) 7%, transparent) !important",
   },
   "&.cm-merge-a .cm-changedLine": {
-    backgroundColor: "color-mix(in srgb, var(--failed) 10%, transparent) !important",
+    backgroundColor: "color-mix(in srgb, var(--failed) 6%, transparent) !important",
   },
   ".cm-changedText": {
-    background: "color-mix(in srgb, var(--delivered) 16%, transparent) !important",
+    background: "color-mix(in srgb, var(--delivered) 14%, transparent) !important",
+    borderBottom: "2px solid color-mix(in srgb, var(--delivered) 60%, transparent)",
   },
   "&.cm-merge-a .cm-changedText, .cm-deletedText": {
-    background: "color-mix(in srgb, var(--failed) 16%, transparent) !important",
+    background: "color-mix(in srgb, var(--failed) 12%, transparent) !important",
+    borderBottom: "2px solid color-mix(in srgb, var(--failed) 60%, transparent)",
   },
   ".cm-collapsedLines": {
     color: "var(--text-muted)",
