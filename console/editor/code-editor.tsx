@@ -73,8 +73,8 @@ export function CodeEditor({
     <div className={styles.editor} data-invalid={faults.length > 0}>
       <div ref={host} className={`${styles.host} ${styles[size]}`} />
       {faults.length > 0 && (
-        <div role="alert">
-          <ul className={styles.faults}>
+        <div className={styles.faults} role="alert">
+          <ul>
             {faults.map(({ line, column, message }) => (
               <li key={`${line} ${message}`}>
                 {line === undefined ? (
