@@ -69,7 +69,7 @@ describe("the overview", () => {
       }),
     );
     await page.getByRole("link", { name: "Queue" }).click();
-    await page.getByText("The API could not answer").waitFor();
+    await page.getByText("Could not read the queue").waitFor();
     await page.getByText("The database cannot be reached.").waitFor();
     await page.getByRole("button", { name: "Copy the request id" }).waitFor();
     await page.unroute("**/v1/queues*");
