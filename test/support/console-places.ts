@@ -20,8 +20,10 @@ type Known = Awaited<ReturnType<typeof prepare>>;
 
 async function prepare(api: Api) {
   await populate(api);
-  await addProcess(api.pool, { kind: "api", version: "0.2.0" });
-  await addProcess(api.pool, { clockAheadMs: 9_000, isReady: false });
+  // Processes that are not seen for a minute are gone, and the places take longer.
+  const unseen = "-1 hour";
+  await addProcess(api.pool, { kind: "api", version: "0.2.0", unseen });
+  await addProcess(api.pool, { clockAheadMs: 9_000, isReady: false, unseen });
   const first = async (path: string) => (await api.send("GET", path)).body.items[0].id as string;
   const notification = await first("/v1/notifications");
   const { content, variables } = sampleTemplate;
