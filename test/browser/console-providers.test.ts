@@ -121,7 +121,7 @@ describe("the health", () => {
     );
     await page.getByRole("region", { name: "Dependencies" }).getByText("accepts writes").waitFor();
     const names = await page.locator("main section h2").allTextContents();
-    expect(names).toHaveLength(Object.keys(indicators).length + 3);
+    expect(names).toHaveLength(Object.keys(indicators).length + 4);
     await tile.getByRole("link", { name: "The providers" }).click();
     await page.getByRole("heading", { name: "Providers", exact: true }).waitFor();
   });
