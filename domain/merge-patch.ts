@@ -73,6 +73,11 @@ function toPatchSchema(schema: z.core.$ZodType): z.ZodType {
     return z
       .record(own.keyType as z.core.$ZodRecordKey, toPatchSchema(own.valueType).nullable())
       .meta({ ...own.meta() });
+  // A part that is a value or an object may be replaced by either, and the object may be changed in parts.
+  if (own instanceof z.ZodUnion && !(own instanceof z.ZodDiscriminatedUnion))
+    return z
+      .union(own.options.map((option) => toPatchSchema(option as z.core.$ZodType)))
+      .meta({ ...own.meta() });
   return schema as z.ZodType;
 }
 

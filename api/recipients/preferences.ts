@@ -2,10 +2,12 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
+import { channels } from "../../domain/channel.ts";
 import { publicId } from "../../domain/ids.ts";
-import { withoutEmpty } from "../../domain/merge-patch.ts";
+import { type MergePatch, mergePatch, withoutEmpty } from "../../domain/merge-patch.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import {
+  isTypeOn,
   preferenceDefaults,
   preferenceLayers,
   type PreferencePath,
@@ -13,6 +15,7 @@ import {
   type Preferences,
   preferences,
   tracePreferences,
+  type TypeSwitch,
 } from "../../domain/policy/preferences.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
@@ -36,18 +39,18 @@ const numberInRange = withOrigin(z.number().int()).extend({
     .openapi({ description: "The allowed values" }),
 });
 
-const { channels, batching, digest, ...parts } = preferenceDefaults.shape;
+const { channels: ofChannels, batching, digest, ...parts } = preferenceDefaults.shape;
 
 const example = <Value>(value: Value, layer: (typeof preferenceLayers)[number]) => ({
   example: { value, from: layer },
 });
 
 const effective = z.object({
-  "channels.email": withOrigin(channels.shape.email),
-  "channels.push": withOrigin(channels.shape.push),
-  "channels.in_app": withOrigin(channels.shape.in_app),
-  "channels.sms": withOrigin(channels.shape.sms),
-  "channels.webhook": withOrigin(channels.shape.webhook),
+  "channels.email": withOrigin(ofChannels.shape.email),
+  "channels.push": withOrigin(ofChannels.shape.push),
+  "channels.in_app": withOrigin(ofChannels.shape.in_app),
+  "channels.sms": withOrigin(ofChannels.shape.sms),
+  "channels.webhook": withOrigin(ofChannels.shape.webhook),
   channelOrder: withOrigin(parts.channelOrder),
   "batching.enabled": withOrigin(batching.shape.enabled),
   "batching.maximumSize": numberInRange.openapi({
@@ -108,7 +111,18 @@ export const preferencesAnswer = z
         z.object({
           key: z.string().openapi({ example: "report.weekly" }),
           name: z.string().openapi({ example: "Weekly reports" }),
-          on: z.boolean().openapi({ example: false }),
+          on: z.boolean().openapi({
+            description: "Whether it is on. A type that is off on some channels is on",
+            example: true,
+          }),
+          channels: z.array(z.object({ channel: z.enum(channels), on: z.boolean() })).openapi({
+            description:
+              "The channels of the type, and whether the recipient has left it on there. The preference for the whole channel applies too",
+            example: [
+              { channel: "email", on: false },
+              { channel: "push", on: true },
+            ],
+          }),
           from: from.openapi({ example: "recipient" }),
           mandatory: z.boolean().openapi({
             description: "Whether recipients cannot switch it off",
@@ -174,11 +188,23 @@ function rangeAt(path: string) {
   return { minimum, maximum };
 }
 
-function toSwitch({ key, name, mandatory }: NotificationType, { types = {} }: Preferences) {
-  const stated = types[key];
-  const applies = stated !== undefined && !(mandatory && !stated);
-  const origin = applies ? ("recipient" as const) : ("type" as const);
-  return { key, name, on: applies ? stated : true, from: origin, mandatory };
+function toSwitch(
+  { key, name, mandatory, channels: possible }: NotificationType,
+  { types = {} }: Preferences,
+) {
+  // What was stated before a type became mandatory no longer applies, except that it is on.
+  const stated = mandatory && types[key] !== true ? undefined : types[key];
+  return {
+    key,
+    name,
+    on: isTypeOn(stated),
+    channels: possible.map((channel) => ({
+      channel,
+      on: isTypeOn(stated) && isTypeOn(stated, channel),
+    })),
+    from: stated === undefined ? ("type" as const) : ("recipient" as const),
+    mandatory,
+  };
 }
 
 const unknownType = "names no notification type: GET /v1/notification-types lists all types";
@@ -195,10 +221,11 @@ function findTypeFaults(
   before: Preferences["types"] = {},
 ): { key: string; message: string }[] {
   return Object.entries(wanted).flatMap(([key, on]) => {
-    if (before[key] === on) return [];
+    if (isDeepStrictEqual(before[key], on)) return [];
     const type = known.get(key);
     if (!type) return [{ key, message: unknownType }];
-    return type.mandatory && !on ? [{ key, message: mandatoryType }] : [];
+    const isOff = !isTypeOn(on) || channels.some((channel) => !isTypeOn(on, channel));
+    return type.mandatory && isOff ? [{ key, message: mandatoryType }] : [];
   });
 }
 
@@ -210,7 +237,7 @@ export function refineTypes({ types }: Rulebook) {
       preferences: wanted,
     }: {
       preferences?:
-        | { types?: Record<string, boolean | null | undefined> | null | undefined }
+        | { types?: Record<string, MergePatch<TypeSwitch> | null | undefined> | null | undefined }
         | null
         | undefined;
     },
@@ -218,7 +245,7 @@ export function refineTypes({ types }: Rulebook) {
   ): void => {
     // A null is not checked, because the preference for a deleted type may be removed.
     const switched = Object.entries(wanted?.types ?? {}).flatMap(([key, on]) =>
-      typeof on === "boolean" ? [[key, on] as const] : [],
+      on === null || on === undefined ? [] : [[key, mergePatch({}, on) as TypeSwitch] as const],
     );
     for (const { key, message } of findTypeFaults(known, Object.fromEntries(switched)))
       context.addIssue({ code: "custom", path: ["preferences", "types", key], message });

@@ -115,13 +115,12 @@ export function describeValue(control: Control, value: unknown): string {
 }
 
 /** Makes the merge patch that sets the preference at a path, or removes it if the value is null. */
-export const patchOf = (path: string, value: unknown): object =>
-  path.split(".").reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
+export const patchOf = (path: readonly string[], value: unknown): object =>
+  path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object;
 
 /** What a recipient has stated at a path; null if nothing. */
-export function statedAt(stated: Preferences["preferences"], path: string): unknown {
+export function statedAt(stated: Preferences["preferences"], path: readonly string[]): unknown {
   let value: unknown = stated;
-  for (const name of path.split("."))
-    value = (value as Record<string, unknown> | undefined)?.[name];
+  for (const name of path) value = (value as Record<string, unknown> | undefined)?.[name];
   return value ?? null;
 }

@@ -2,10 +2,12 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { ApiProblem } from "../api/problem.ts";
+import { includesRole, useSession } from "../api/session.ts";
 import { Button } from "../parts/button.tsx";
 import { Panel } from "../parts/page.tsx";
 import { Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
+import { channelWords } from "../words/statuses.ts";
 import { patchPreferences } from "./actions.ts";
 import { OriginChip } from "./origin-chip.tsx";
 import { PreferenceDialog } from "./preference-dialog.tsx";
@@ -76,7 +78,7 @@ function InForce({
     client.invalidateQueries({ predicate: ({ queryKey }) => queryKey.includes(id) });
 
   /** Sets the preference at a path, and offers the inverse. Null removes it, so that the value of the type or the policy applies. */
-  async function set(path: string, name: string, value: unknown): Promise<void> {
+  async function set(path: readonly string[], name: string, value: unknown): Promise<void> {
     setError(null);
     const before = statedAt(preferences.preferences, path);
     const changed = await patchPreferences(id, preferences.version, patchOf(path, value)).catch(
@@ -92,7 +94,8 @@ function InForce({
     });
   }
 
-  const reset = (path: string, name: string) => void set(path, name, null).catch(setError);
+  const reset = (path: readonly string[], name: string) =>
+    void set(path, name, null).catch(setError);
   return (
     <Panel
       title="In force"
@@ -141,7 +144,7 @@ function InForce({
                   origin={<OriginChip from={from} version={preferences.version} type={type} />}
                   isOwn={from === "recipient"}
                   onEdit={() => setEdited({ path, name, control })}
-                  onReset={() => reset(path, name)}
+                  onReset={() => reset(path.split("."), name)}
                 />
               );
             })}
@@ -153,17 +156,35 @@ function InForce({
               Types of messages
             </th>
           </tr>
-          {preferences.types.map(({ key, name, on, from, mandatory }) => (
+          {preferences.types.map(({ key, name, on, channels, from, mandatory }) => (
             <Row
               key={key}
               name={name}
-              value={mandatory ? "On, cannot be switched off" : on ? "On" : "Off"}
+              value={
+                mandatory ? (
+                  "On, cannot be switched off"
+                ) : !on ? (
+                  "Off"
+                ) : (
+                  <ChannelSwitches
+                    name={name}
+                    channels={channels}
+                    onSwitch={(channel, isOn) =>
+                      void set(
+                        ["types", key, channel],
+                        `${name}, ${channelWords[channel]}`,
+                        isOn,
+                      ).catch(setError)
+                    }
+                  />
+                )
+              }
               origin={<OriginChip from={from} version={preferences.version} type={key} />}
               isOwn={from === "recipient"}
               edit={on ? "Switch off" : "Switch on"}
               isFixed={mandatory}
-              onEdit={() => void set(`types.${key}`, name, !on).catch(setError)}
-              onReset={() => reset(`types.${key}`, name)}
+              onEdit={() => void set(["types", key], name, !on).catch(setError)}
+              onReset={() => reset(["types", key], name)}
             />
           ))}
         </tbody>
@@ -183,7 +204,7 @@ function InForce({
                 ).range
               : null
           }
-          onSave={(value) => set(edited.path, edited.name, value)}
+          onSave={(value) => set(edited.path.split("."), edited.name, value)}
           onClose={() => setEdited(null)}
         />
       )}
@@ -191,9 +212,40 @@ function InForce({
   );
 }
 
+/** The channels of a type that is on, each with its own switch. */
+function ChannelSwitches({
+  name,
+  channels,
+  onSwitch,
+}: {
+  name: string;
+  channels: Preferences["types"][number]["channels"];
+  onSwitch: (
+    channel: Preferences["types"][number]["channels"][number]["channel"],
+    isOn: boolean,
+  ) => void;
+}) {
+  const isAllowed = includesRole(useSession().role, "sender");
+  return (
+    <span className={styles.channels} role="group" aria-label={`Channels of ${name}`}>
+      {channels.map(({ channel, on }) => (
+        <label key={channel}>
+          <input
+            type="checkbox"
+            checked={on}
+            disabled={!isAllowed}
+            onChange={() => onSwitch(channel, !on)}
+          />
+          {channelWords[channel]}
+        </label>
+      ))}
+    </span>
+  );
+}
+
 interface RowProps {
   name: string;
-  value: string;
+  value: React.ReactNode;
   origin: React.ReactNode;
   /** Whether the recipient has stated it. */
   isOwn: boolean;

@@ -352,6 +352,16 @@ describe("decide", () => {
       "merge batch",
     ],
     [
+      "suppresses a message whose type is switched off on its channel",
+      [{ preferences: { types: { [type.key]: { email: false } } } }],
+      "suppress channel_off",
+    ],
+    [
+      "sends a message whose type is switched off on another channel",
+      [{ preferences: { types: { [type.key]: { push: false } } } }],
+      "send",
+    ],
+    [
       "suppresses a message on a channel that its type does not allow",
       [{ type: createType(1, { channels: ["push"] }) }],
       "suppress channel_off",

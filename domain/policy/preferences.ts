@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { channels } from "../channel.ts";
+import { type Channel, channels } from "../channel.ts";
 import { resourceKey } from "../key.ts";
 import { mergePatchOf } from "../merge-patch.ts";
 import { priorities } from "../priority.ts";
@@ -152,16 +152,29 @@ const partly = z.strictObject({
 export const typePreferences = partly.partial();
 type TypePreferences = z.output<typeof typePreferences>;
 
+/** Whether a type is switched on: on every channel, or channel by channel. */
+const typeSwitch = z.union([z.boolean(), byChannel.partial()]);
+export type TypeSwitch = z.output<typeof typeSwitch>;
+
+/**
+ * Whether a recipient has left a type switched on, on one channel or, without a channel, at all. A type that is switched off on some channels
+ * is on.
+ */
+export const isTypeOn = (stated: TypeSwitch | undefined, channel?: Channel): boolean =>
+  typeof stated === "object"
+    ? channel === undefined || stated[channel] !== false
+    : stated !== false;
+
 /** The preferences of a recipient. They override the type's and the organisation's; those left out stay as they are. */
 export const preferences = partly
   .extend({
     types: z
-      .record(resourceKey, z.boolean())
+      .record(resourceKey, typeSwitch)
       .refine((types) => Object.keys(types).length <= 500, "must name at most 500 types")
       .meta({
         description:
-          "Which notification types are switched on, by key. A type that is left out is on",
-        example: { "report.weekly": false },
+          "Which notification types are switched on, by key: all of a type, or its channels one by one. A type or a channel that is left out is on",
+        example: { "report.weekly": false, "team.news": { email: false } },
       }),
   })
   .partial();
@@ -172,7 +185,7 @@ export const preferencesPatch = mergePatchOf(preferences);
 
 /** The preferences that apply to one recipient and one type. */
 export interface EffectivePreferences extends z.output<typeof preferenceDefaults> {
-  types: Readonly<Record<string, boolean>>;
+  types: Readonly<Record<string, TypeSwitch>>;
 }
 
 /** The layers that a value may come from. Each overrides those before it. */

@@ -11,7 +11,7 @@ import {
   listLimitWindows,
   buildRecipientLimit,
 } from "./limits.ts";
-import { channelPaths, type PreferencePath } from "./preferences.ts";
+import { channelPaths, isTypeOn, type PreferencePath } from "./preferences.ts";
 import { priorities, type Priority } from "../priority.ts";
 import { quietUntil } from "./quiet-hours.ts";
 import { includesLevel, isQuiet } from "./route.ts";
@@ -37,6 +37,10 @@ export const send = (input: DecisionInput): Decision => ({
   gapMs: findGapMs(input),
 });
 const suppress = (reason: Reason): Decision => ({ kind: "suppress", reason });
+
+/** What the recipient has stated about the type of the message; undefined where they have not, or it has no type. */
+const statedSwitch = ({ type, preferences }: DecisionInput) =>
+  type === null ? undefined : preferences.types[type.key];
 
 /** After how long a message that depends on an undecided one is decided again. */
 const undecidedMs = 1_500;
@@ -189,17 +193,23 @@ export const rules: readonly Rule[] = [
     name: "switched_off",
     question: "Is the message's type or channel switched off? Mandatory types cannot be.",
     paths: channelPaths,
-    evaluate({ type, preferences, message: { channel } }) {
+    evaluate(input) {
+      const { type, preferences, message } = input;
+      const { channel } = message;
       if (type?.mandatory) return null;
-      if (type !== null && preferences.types[type.key] === false) return suppress("type_off");
+      const stated = statedSwitch(input);
+      if (!isTypeOn(stated)) return suppress("type_off");
       const allowed = type === null || type.channels.includes(channel);
-      return allowed && preferences.channels[channel] ? null : suppress("channel_off");
+      return allowed && preferences.channels[channel] && isTypeOn(stated, channel)
+        ? null
+        : suppress("channel_off");
     },
     inputs: (input) => ({
       mandatory: isMandatory(input),
       channel: input.message.channel,
       type: input.type?.key ?? null,
-      typeOn: input.type === null || input.preferences.types[input.type.key] !== false,
+      typeOn: isTypeOn(statedSwitch(input)),
+      typeChannelOn: isTypeOn(statedSwitch(input), input.message.channel),
       typeAllows: input.type?.channels ?? null,
     }),
   },

@@ -1,3 +1,4 @@
+import { channels } from "../../domain/channel.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, parsePublicId } from "../../domain/ids.ts";
 import { defaultPolicy } from "../../domain/policy/policy.ts";
@@ -60,6 +61,7 @@ describe("the preferences of a recipient", () => {
         key,
         name: expect.any(String),
         on: true,
+        channels: channels.map((channel) => ({ channel, on: true })),
         from: "type",
         mandatory: key === "security.alert",
       })),
@@ -118,6 +120,37 @@ describe("the preferences of a recipient", () => {
         message: expect.stringContaining("names no notification type"),
       },
     ]);
+  });
+
+  it("switch a type off on single channels, and on again", async () => {
+    const key = `news.of-${newUuid()}`;
+    await api.send("POST", "/v1/notification-types", {
+      key,
+      name: "News",
+      channels: ["email", "push"],
+    });
+    const one = async () =>
+      (await read()).types.find((type: { key: string }) => type.key === key) as object;
+    const offByEmail = [
+      { channel: "email", on: false },
+      { channel: "push", on: true },
+    ];
+    await patch({ types: { [key]: { email: false } } });
+    expect(await one()).toMatchObject({ on: true, from: "recipient", channels: offByEmail });
+    await patch({ types: { [key]: { push: false } } });
+    expect((await read()).preferences.types[key]).toEqual({ email: false, push: false });
+    await patch({ types: { [key]: { push: null } } });
+    expect(await one()).toMatchObject({ channels: offByEmail });
+    await patch({ types: { [key]: false } });
+    expect(await one()).toMatchObject({
+      on: false,
+      channels: [
+        { channel: "email", on: false },
+        { channel: "push", on: false },
+      ],
+    });
+    await patch({ types: { [key]: null } });
+    expect(await one()).toMatchObject({ on: true, from: "type" });
   });
 
   it("are changed by a merge patch, whose null takes back what was said", async () => {
@@ -338,6 +371,8 @@ describe("the preferences of a recipient", () => {
     ["/types/nothing", { types: { nothing: true } }, /names no notification type/],
     ["/types/Not A Key", { types: { "Not A Key": true } }, /a-z/],
     ["/types/security.alert", { types: { "security.alert": false } }, /are mandatory/],
+    ["/types/security.alert", { types: { "security.alert": { email: false } } }, /are mandatory/],
+    ["/types/report.weekly/fax", { types: { "report.weekly": { fax: true } } }, /is unknown/],
     ["/unknown", { unknown: null }, /is unknown/],
     ["", [], /object/],
   ])("refuse a bad %s, and say what it may be: %j", async (field, body, message) => {
