@@ -7,6 +7,7 @@ import { operatorRoutes } from "./access/operator-routes.ts";
 import { sessionListRoutes } from "./access/session-list-routes.ts";
 import { sessionRoutes } from "./access/session-routes.ts";
 import { actionRoutes } from "./actions/routes.ts";
+import { unsubscribeRoutes } from "./unsubscribing/routes.ts";
 import { alertRoutes } from "./alerts/routes.ts";
 import { attachmentRoutes } from "./attachments/routes.ts";
 import { myAddressRoutes } from "./addresses/my-routes.ts";
@@ -135,6 +136,7 @@ export const resources = {
     groupRoutes,
   ],
   actions: [actionRoutes],
+  unsubscribing: [unsubscribeRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
   access: [

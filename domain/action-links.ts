@@ -1,6 +1,7 @@
 import type { RecipientAction } from "./action.ts";
 import { dayMs } from "./time/durations.ts";
 import { type ActionTarget, createTokens } from "./tokens.ts";
+import { createUnsubscribeTokens, type Unsubscription } from "./unsubscribing.ts";
 
 interface Signing {
   /** The epoch of the recipient's links (domain/tokens.ts). */
@@ -8,13 +9,15 @@ interface Signing {
   now: Date;
 }
 
-/** Creates the links in messages by which recipients act. A link is valid for 30 days and contains nothing about the person. */
+/** Creates the links in messages by which recipients act. A link contains nothing about the person; it is valid for 30 days, unless it unsubscribes. */
 export interface ActionLinks {
   forDelivery(deliveryId: string, action: RecipientAction, signing: Signing): Promise<string>;
   /** Creates a link that acts on all members of a group at once. */
   forGroup(groupId: string, action: RecipientAction, signing: Signing): Promise<string>;
   /** Creates the address at which a device reports that it has shown the notification, or that the notification was clicked or closed. */
   forReceipt(target: ActionTarget, signing: Signing): Promise<string>;
+  /** Creates the link by which a recipient unsubscribes. It never expires. */
+  forUnsubscribing(unsubscription: Unsubscription): string;
 }
 
 const lifetimeMs = 30 * dayMs;
@@ -31,6 +34,7 @@ export function createActionLinks({
   publicUrl: string;
 }): ActionLinks {
   const tokens = createTokens(secrets);
+  const unsubscribeTokens = createUnsubscribeTokens(secrets);
   const expiryOf = (now: Date) => new Date(now.getTime() + lifetimeMs);
   const sign = async (target: ActionTarget, action: RecipientAction, { epoch, now }: Signing) => {
     const expiresAt = expiryOf(now);
@@ -43,5 +47,7 @@ export function createActionLinks({
       const token = await tokens.signReceiptToken({ target, epoch, expiresAt: expiryOf(now) });
       return `${publicUrl}/r/${token}`;
     },
+    forUnsubscribing: (unsubscription) =>
+      `${publicUrl}/u/${unsubscribeTokens.sign(unsubscription)}`,
   };
 }

@@ -1,7 +1,13 @@
 import { creationOf, publicId } from "./ids.ts";
 
 /** The kinds of events around a message after it was sent. The ledger stores them: kinds are added, never renamed. */
-export const eventKinds = ["delivery.viewed", "delivery.snoozed", "delivery.completed"] as const;
+export const eventKinds = [
+  "delivery.viewed",
+  "delivery.snoozed",
+  "delivery.completed",
+  "recipient.unsubscribed",
+  "recipient.resubscribed",
+] as const;
 export type EventKind = (typeof eventKinds)[number];
 
 /** An event as it is read from the ledger with `eventColumns`. Ids are UUIDs. */
@@ -15,6 +21,7 @@ export interface EventRow {
   entityId: string | null;
   until: string | null;
   automated: boolean;
+  type: string | null;
 }
 
 /** An event as the API shows it, with public ids. */
@@ -32,6 +39,8 @@ export interface EventView {
   until: string | null;
   /** For a view: whether a mail filter, a prefetching browser or another program, and not a person, followed the link. */
   automated: boolean;
+  /** For a recipient who unsubscribed from one notification type, or subscribed to it again: its key. */
+  type: string | null;
   at: string;
 }
 
@@ -46,6 +55,7 @@ export function eventView(row: EventRow): EventView {
     entityId,
     until,
     automated,
+    type,
   } = row;
   return {
     id: publicId("event", id),
@@ -57,6 +67,7 @@ export function eventView(row: EventRow): EventView {
     entityId,
     until,
     automated,
+    type,
     at: creationOf(id).toISOString(),
   };
 }

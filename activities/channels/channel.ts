@@ -33,6 +33,18 @@ export const aboutNothing: MessageAbout = {
   expiresAt: null,
 };
 
+/** The mailing list that an email belongs to, for its headers. */
+export interface MessageList {
+  /** The first part of its List-Id. */
+  name: string;
+  /** The address at which the recipient unsubscribes. */
+  unsubscribeUrl: string;
+  /** The first three parts of its Feedback-ID: the campaign, the list, and what kind of message it is. */
+  feedback: string;
+  /** Whether it is sent to many at once, so that no program answers that its reader is away. */
+  isBulk: boolean;
+}
+
 /** The content and the terms of one message, which may be a delivery or a group. */
 export interface SendRequest {
   /** The public id of the delivery (`dlv_…`) or the group (`grp_…`), from which the Message-ID and a header are made. */
@@ -47,6 +59,8 @@ export interface SendRequest {
   actions: readonly ActionLink[];
   /** The address at which a device reports what became of the message; null on channels without devices. */
   receipt?: string | null;
+  /** The mailing list of an email; left out if its recipient cannot unsubscribe. */
+  list?: MessageList;
   /** The sender of an email, if it is not the installation's own. */
   email: EmailIdentity | null;
   /** The attachments and copies of an email; left out where it has none. */

@@ -27,6 +27,8 @@ import {
   renderSubject,
 } from "../../domain/templates/template.ts";
 import { TemplateError } from "../../domain/templates/template-error.ts";
+import type { ActionTarget } from "../../domain/tokens.ts";
+import { findMailingList } from "../../domain/unsubscribing.ts";
 import { TurnShare } from "../../lib/turn-share.ts";
 import type { MessageAbout } from "../channels/channel.ts";
 import type { Content } from "./send-job.ts";
@@ -37,7 +39,10 @@ type GroupPart = Pick<DueGroup, "id" | "kind">;
 
 /** A delivery and its source: the fields that the content of its message depends on. */
 export interface Part {
-  delivery: Pick<DueDelivery, "id" | "recipient" | "channel" | "linksEpoch"> & {
+  delivery: Pick<
+    DueDelivery,
+    "id" | "campaignId" | "recipient" | "channel" | "priority" | "linksEpoch"
+  > & {
     group: GroupPart | null;
   };
   source: Pick<
@@ -118,6 +123,7 @@ export function createSummaries({
           actions: [],
           email: source.email,
           ...(source.extras && { extras: source.extras }),
+          ...listOf({ delivery, source }, null, { delivery: id }),
           about: describeMessage([source], null),
         };
         const offered = actionsOf(source);
@@ -132,6 +138,30 @@ export function createSummaries({
           actions,
           receipt: address,
         }));
+      };
+
+      /** The mailing list of an email, of which `part` is the first or the only part. */
+      const listOf = (
+        { delivery, source: { type } }: Part,
+        group: GroupKind | null,
+        message: ActionTarget,
+      ): Pick<Content, "list"> => {
+        const { channel, campaignId, priority, recipient } = delivery;
+        if (channel !== "email") return {};
+        const isOfCampaign = campaignId !== null;
+        const list = findMailingList({ type, isOfCampaign, group, priority });
+        if (list === null) return {};
+        const { name, typeId } = list;
+        const campaign = isOfCampaign ? publicId("campaign", campaignId) : "";
+        const kind = group ?? (isOfCampaign ? "campaign" : "notification");
+        return {
+          list: {
+            name,
+            unsubscribeUrl: links.forUnsubscribing({ recipientId: recipient.id, typeId, message }),
+            feedback: `${campaign}:${name}:${kind}`,
+            isBulk: isOfCampaign,
+          },
+        };
       };
 
       const buildItem = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
@@ -184,6 +214,7 @@ export function createSummaries({
           messageId: publicId("group", group.id),
           ...(named ?? defaultSummaries[group.kind]),
           email: group.kind === "batch" ? (parts[0]!.source.type?.email ?? null) : null,
+          ...listOf(parts[0]!, group.kind, { group: group.id }),
           about: describeMessage(
             members.map(({ part: { source } }) => source),
             group.kind,

@@ -19,7 +19,10 @@ type Template = Pick<SendRequest, "templateVersionId" | "content">;
 export interface Content
   extends
     Template,
-    Pick<SendRequest, "messageId" | "data" | "actions" | "receipt" | "email" | "extras" | "about"> {
+    Pick<
+      SendRequest,
+      "messageId" | "data" | "actions" | "receipt" | "email" | "extras" | "about" | "list"
+    > {
   /** The template to use if the other cannot be rendered. */
   fallback?: Template;
   /** The faults of group members that cannot be rendered, by the ids of their deliveries. The message contains the other members only. */

@@ -1,19 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { describeError } from "../../config/describe-error.ts";
-import {
-  toConfirmationPage,
-  linkHeaders,
-  pageHeaders,
-  toQuestionPage,
-  renderPage,
-} from "./pages.ts";
+import { toConfirmationPage, toQuestionPage } from "./action-pages.ts";
 import { type ActionOutcome, createPerformer, readAction } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { toDatabaseProblem } from "../http/database-errors.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
-import { problemTitles } from "../http/problem-kinds.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
+import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
+import { linkHeaders, pageHeaders, renderPage } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 
 /** The longest token that is accepted, in characters. Every token that Tidings makes is shorter; most of its length is the address of a view. */
@@ -151,23 +145,3 @@ export function actionRoutes(services: Services) {
 }
 
 const sendOutcome = (c: Context<ApiEnv>, result: ActionOutcome) => c.json(result, 200, linkHeaders);
-
-const acceptsHtml = (c: Context<ApiEnv>) => c.req.header("accept")?.includes("text/html") ?? false;
-
-/** Answers a browser with a page if the work fails. Other callers get the problem. */
-async function withErrorPage<Answer>(c: Context<ApiEnv>, work: () => Promise<Answer>) {
-  try {
-    return await work();
-  } catch (error) {
-    const problem = error instanceof Problem ? error : toDatabaseProblem(error);
-    if (problem === null || !acceptsHtml(c)) throw error;
-    const [status, title] = problemTitles[problem.kind];
-    c.set("problem", problem.kind);
-    const page = renderPage(
-      problem.kind === "unavailable" || problem.kind === "too-many-requests"
-        ? { title, text: "Please try again in a moment." }
-        : { title: "This did not work", text: problem.message },
-    );
-    return c.body(page, status, pageHeaders);
-  }
-}

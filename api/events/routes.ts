@@ -51,6 +51,11 @@ const event = z
         "For a view: true if a program such as a mail filter or a prefetching browser followed the link, not a person",
       example: false,
     }),
+    type: z.string().nullable().openapi({
+      description:
+        "For a recipient who unsubscribed from one notification type, or subscribed to it again: its key. Null if they unsubscribed from all email that can be switched off",
+      example: null,
+    }),
     at: z.iso.datetime(),
     publishedAt: z.iso.datetime().nullable().openapi({
       description: "When the receiver at EVENTS_URL accepted the event; null until then",

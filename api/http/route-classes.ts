@@ -62,6 +62,16 @@ export const routeClasses = {
     waitSeconds: 2,
     connections: "public",
   },
+  unsubscribe: {
+    purpose: "unsubscribing by a link in a message",
+    body: kib,
+    bodySeconds: 10,
+    atOnce: 8,
+    perCaller: 4,
+    waiting: 256,
+    waitSeconds: 2,
+    connections: "public",
+  },
   recipient: {
     purpose: "operations of recipients on their own data",
     body: 16 * kib,

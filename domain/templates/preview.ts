@@ -18,6 +18,9 @@ export type PreviewMessage = {
   | ({ channel: "in_app" } & InAppMessage)
 );
 
+/** What templates show as the address to unsubscribe in a preview, which belongs to no message. */
+const previewUnsubscribeUrl = "https://example.org/u/preview";
+
 /** Renders a message as it would be sent, in the locale of the recipient. Throws `TemplateError`. */
 export function renderPreview(
   channel: ContentChannel,
@@ -26,7 +29,12 @@ export function renderPreview(
   data: Record<string, unknown>,
 ): PreviewMessage {
   const locale = matchLocale(content, recipient.locale);
-  const scope = emailScope(recipient, data);
+  const scope = emailScope(
+    recipient,
+    data,
+    [],
+    channel === "email" ? previewUnsubscribeUrl : undefined,
+  );
   const source = sourceOf(channel, localizeContent(content, locale));
   const chosen = { locale, derivedFrom: source === channel ? null : source };
   switch (channel) {

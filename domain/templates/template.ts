@@ -28,15 +28,20 @@ export interface ActionLink {
   url: string;
 }
 
-/** The variables of a template: the data, the actions if there are any, and the recipient. The latter two hide data of the same names. */
+/**
+ * The variables of a template: the data, the actions if there are any, the address at which the recipient unsubscribes if they can, and the
+ * recipient. The latter three hide data of the same names.
+ */
 export function emailScope(
   recipient: RecipientScope,
   data: Record<string, unknown>,
   actions: readonly ActionLink[] = [],
+  unsubscribeUrl?: string,
 ): Record<string, unknown> {
   const { id, externalId, email, timeZone, locale, attributes } = recipient;
   const scope: Record<string, unknown> = { ...data };
   if (actions.length > 0) scope.actions = actions;
+  if (unsubscribeUrl !== undefined) scope.unsubscribeUrl = unsubscribeUrl;
   scope.recipient = { id, externalId, email, timeZone, locale, attributes };
   return scope;
 }

@@ -292,6 +292,7 @@ describe("events", () => {
         entityId: "task-17",
         until: "2027-03-01T11:00:00.000Z",
         automated: false,
+        type: null,
         at: instant.toISOString(),
       },
       {

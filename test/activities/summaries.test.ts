@@ -62,7 +62,9 @@ const item = (
   delivery: {
     id: newUuid(new Date(Date.UTC(2027, 0, 1) + made++)),
     recipient,
+    campaignId: null,
     channel: "email",
+    priority: "normal",
     linksEpoch: 0,
     group,
   },

@@ -674,6 +674,7 @@ describe("GET /v1/events", () => {
       entityId: "task-1",
       until: snoozed["until"],
       automated: false,
+      type: null,
       at: expect.any(String),
       publishedAt: null,
       attempts: 0,

@@ -64,6 +64,35 @@ describe("a message", () => {
     expect(body).toMatch(/^--.+\r\nContent-Type: text\/plain; /);
   });
 
+  it("can be unsubscribed from, at one click over https, and says which list it belongs to", () => {
+    const content = {
+      email: { subject: "News", html: '<a href="{{ unsubscribeUrl }}">Unsubscribe</a>' },
+    };
+    const list = {
+      name: "team.news",
+      unsubscribeUrl: "https://example.org/u/5QEBk5e2c3VxeJ8n2s1rYwGTl7Zzc3V4",
+      feedback: "cmp_01h455vb4pex5vsknk084sn02q:team.news:campaign",
+      isBulk: true,
+    };
+    const message = compose({ ...request(content), list });
+    expect(message).toContain(
+      [
+        "List-Unsubscribe: <https://example.org/u/5QEBk5e2c3VxeJ8n2s1rYwGTl7Zzc3V4>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "List-Id: <team.news.example.org>",
+        "Feedback-ID: cmp_01h455vb4pex5vsknk084sn02q:team.news:campaign:tidings",
+        "Precedence: bulk",
+        "Date: ",
+      ].join("\r\n"),
+    );
+    expect(message).toContain("Unsubscribe [https://example.org/u/5QEBk5e2c3VxeJ8n2s1rYwGTl7Zzc3V4]");
+    const unsafe = { ...list, unsubscribeUrl: "http://127.0.0.1:8080/u/5QEB", isBulk: false };
+    const local = compose({ ...request(content), list: unsafe });
+    expect(local).toContain("List-Unsubscribe: <http://127.0.0.1:8080/u/5QEB>\r\nList-Id: ");
+    expect(local).not.toContain("Precedence");
+    expect(compose(request(content))).not.toMatch(/^(?:List-|Feedback-ID|Precedence)/m);
+  });
+
   it("is in the locale of its recipient, or made from the content of another channel", async () => {
     const content: TemplateContent = {
       push: { title: "Hello", body: "a < b", url: "https://example.org/" },

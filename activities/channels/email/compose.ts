@@ -13,7 +13,7 @@ import {
 import { idPrefixes } from "../../../domain/ids.ts";
 import { cutText, oneLine } from "../../../domain/text.ts";
 import { type CompiledTemplate, fillTemplate } from "../../../domain/templates/liquid.ts";
-import type { SendRequest } from "../channel.ts";
+import type { MessageList, SendRequest } from "../channel.ts";
 import { matchLocale } from "../../../domain/templates/locales.ts";
 import type { Message } from "./smtp-job.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
@@ -42,6 +42,7 @@ export type ComposeRequest = Pick<
   | "data"
   | "actions"
   | "email"
+  | "list"
   | "priority"
 > & { additions?: Additions };
 
@@ -105,12 +106,17 @@ export function createComposer({
     compose(request, to, effort) {
       const { templateVersionId, content, recipient } = request;
       const message = messageOf(templateVersionId, content, recipient.locale);
-      const scope = emailScope(recipient, request.data, request.actions);
+      const scope = emailScope(
+        recipient,
+        request.data,
+        request.actions,
+        request.list?.unsubscribeUrl,
+      );
       const subject = headerText(renderSubject(message.email, scope, effort));
       const { html, text } = evaluateBodies(message.email, scope, effort);
       const additions = request.additions ?? null;
       const boundary = additions?.boundary ?? null;
-      const headers = `${openingHeaders(request.email)}${recipientHeader(recipient, to)}${additions === null ? "" : copyHeader(additions)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}Date: ${headerDate(clock())}\r\nMIME-Version: 1.0\r\n${boundary === null ? message.contentType : mixedType(boundary)}`;
+      const headers = `${openingHeaders(request.email)}${recipientHeader(recipient, to)}${additions === null ? "" : copyHeader(additions)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}${request.list === undefined ? "" : listHeaders(request.list, domain)}Date: ${headerDate(clock())}\r\nMIME-Version: 1.0\r\n${boundary === null ? message.contentType : mixedType(boundary)}`;
       const body =
         (boundary === null ? "" : `--${boundary}\r\n${message.contentType}\r\n`) +
         message.opening +
@@ -141,6 +147,21 @@ function headersOf(identity: EmailIdentity | null, sender: Sender): string {
     ? `Reply-To: ${parseMailbox(identity.replyTo)!.address}\r\n`
     : "";
   return `From: ${from}\r\n${replyTo}Auto-Submitted: auto-generated\r\nTo: `;
+}
+
+/**
+ * The headers by which mail programs offer to unsubscribe, at a click without a page (RFC 2369, RFC 8058), and by which lists and complaints are
+ * distinguished (RFC 2919, https://support.google.com/a/answer/6254652). One click is offered over https only, as the standard demands. No line is
+ * folded, because some relays break the signatures of messages when they fold anew.
+ */
+function listHeaders(
+  { name, unsubscribeUrl, feedback, isBulk }: MessageList,
+  domain: string,
+): string {
+  const oneClick = unsubscribeUrl.startsWith("https:")
+    ? "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    : "";
+  return `List-Unsubscribe: <${unsubscribeUrl}>\r\n${oneClick}List-Id: <${name}.${domain}>\r\nFeedback-ID: ${feedback}:tidings\r\n${isBulk ? "Precedence: bulk\r\n" : ""}`;
 }
 
 const nameLimit = 100;

@@ -19,9 +19,9 @@ export function createEmailRenderer(
     partsOf(request, to) {
       const { messageId, templateVersionId, content, recipient, actions, email, priority } =
         request;
-      const { additions } = request;
+      const { additions, list } = request;
       const parts = { messageId, templateVersionId, content, recipient, actions, email, priority };
-      return { ...parts, ...(additions && { additions }), sender, to };
+      return { ...parts, ...(additions && { additions }), ...(list && { list }), sender, to };
     },
   };
 }

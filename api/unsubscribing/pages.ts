@@ -1,0 +1,64 @@
+import type { Page, PageButton } from "../recipient-pages/page.ts";
+import type { Subscription } from "./perform.ts";
+import { type UnsubscribeWords, wordsFor } from "./words.ts";
+
+const fill = (text: string, { typeName }: Subscription) =>
+  text.replaceAll("{type}", () => typeName ?? "");
+
+const stopAll = (words: UnsubscribeWords): PageButton => ({
+  text: words.stopAll,
+  query: "choice=all",
+  isSecondary: true,
+});
+const undo = (words: UnsubscribeWords): PageButton => ({
+  text: words.undo,
+  query: "choice=undo",
+  isSecondary: true,
+});
+
+/** Makes the page that a link to unsubscribe shows. Programs that check links follow them but press no buttons, so they unsubscribe nobody. */
+export function toSubscriptionPage(subscription: Subscription): Page {
+  const words = wordsFor(subscription.locale);
+  const { typeName, isFixed, isOn } = subscription;
+  if (isFixed && isOn)
+    return {
+      lang: words.lang,
+      title: words.title,
+      texts: [fill(words.fixed, subscription)],
+      buttons: subscription.isAllOff ? [] : [stopAll(words)],
+    };
+  if (!isOn) return toUnsubscribedPage(subscription);
+  return {
+    lang: words.lang,
+    title: words.title,
+    texts: [typeName === null ? words.asksAll : fill(words.asksType, subscription)],
+    buttons: [{ text: words.stop }, ...(typeName === null ? [] : [stopAll(words)])],
+  };
+}
+
+/** Makes the page that confirms what a recipient has chosen. */
+export function toConfirmationPage(subscription: Subscription): Page {
+  const words = wordsFor(subscription.locale);
+  const { typeName, isFixed, isOn } = subscription;
+  if (!isOn || isFixed)
+    return isOn ? toSubscriptionPage(subscription) : toUnsubscribedPage(subscription);
+  return {
+    lang: words.lang,
+    title: words.onTitle,
+    texts: [typeName === null ? words.onAll : fill(words.onType, subscription)],
+    buttons: [{ text: words.stop }],
+  };
+}
+
+function toUnsubscribedPage(subscription: Subscription): Page {
+  const words = wordsFor(subscription.locale);
+  const { locale, typeName, isFixed, isAllOff } = subscription;
+  const ofType = typeName !== null && !isAllOff;
+  const isKnown = locale !== null && !isFixed;
+  return {
+    lang: words.lang,
+    title: words.doneTitle,
+    texts: ofType ? [fill(words.doneType, subscription)] : [words.doneAll, words.stillComes],
+    buttons: isKnown ? [undo(words), ...(ofType ? [stopAll(words)] : [])] : [],
+  };
+}

@@ -1,0 +1,99 @@
+import { z } from "@hono/zod-openapi";
+import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
+import { Problem, problemDetails } from "../http/problem.ts";
+import { createRouter, defineRoute } from "../http/router.ts";
+import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
+import { linkHeaders, pageHeaders, renderPage } from "../recipient-pages/page.ts";
+import type { Services } from "../services.ts";
+import { toConfirmationPage, toSubscriptionPage } from "./pages.ts";
+import { choices, createUnsubscribing } from "./perform.ts";
+
+const params = z.object({
+  token: z
+    .string()
+    .max(200)
+    .regex(/^[\w-]+$/, "is not the token of a link to unsubscribe")
+    .openapi({
+      description: "The token: the last part of a link to unsubscribe",
+      example: "5QEBk5e2c3VxeJ8n2s1rYwGTl7Zzc3V4ephbaI4Qq6sBk5e2c3VxeJ8n2s1rY0J5cGh5dGhl",
+    }),
+});
+
+const html = { "text/html": { schema: z.string() } };
+/** Describes a failure. Its answer is a page if the request accepts HTML, as a browser’s request does, otherwise a problem. */
+const failure = (description: string) => ({
+  description,
+  content: { "application/problem+json": { schema: problemDetails }, ...html },
+});
+const failures = {
+  404: failure("The link does not exist"),
+  "5XX": failure("It failed. Try again later"),
+};
+
+const show = defineRoute({
+  method: "get",
+  path: "/u/{token}",
+  access: "public",
+  summary: "Show the page of a link to unsubscribe",
+  description:
+    "It changes nothing, so that programs that check the links of a message unsubscribe nobody. Links do not expire. The page is in the recipient's language.",
+  request: { params },
+  responses: { 200: { description: "A page with a button", content: html }, ...failures },
+});
+
+const press = defineRoute({
+  method: "post",
+  path: "/u/{token}",
+  access: "public",
+  class: "unsubscribe",
+  // The servers of mail programs send it.
+  crossOrigin: true,
+  summary: "Unsubscribe",
+  description:
+    "One-click unsubscribing of RFC 8058: the body, such as `List-Unsubscribe=One-Click`, is ignored, and no cookie or redirect is involved. Repeating the request has no second effect. The recipient receives no more email of the notification type that the link names; a link without a type suppresses their address for all email that can be switched off. What waits is decided again.",
+  request: {
+    params,
+    query: z.object({
+      choice: z.enum(choices).default("listed").openapi({
+        description:
+          "`listed` unsubscribes from what the link names, `all` from all email that can be switched off, and `undo` subscribes again",
+        example: "listed",
+      }),
+    }),
+  },
+  responses: {
+    200: {
+      description: "It is done. The answer is a page if the request accepts HTML, otherwise empty",
+      content: { ...html, "text/plain": { schema: z.string() } },
+    },
+    ...failures,
+  },
+});
+
+/** The routes of links to unsubscribe. The token in a link authorises the request. */
+export function unsubscribeRoutes(services: Services) {
+  const tokens = createUnsubscribeTokens(services.config.tokenSecrets);
+  const { read, change } = createUnsubscribing(services);
+  const verify = (token: string) =>
+    tokens.verify(token) ??
+    (() => {
+      throw new Problem("not-found", "This link does not exist. Check that it is complete.");
+    })();
+
+  return createRouter()
+    .openapi(show, (c) =>
+      withErrorPage(c, async () => {
+        const subscription = await read(verify(c.req.valid("param").token));
+        return c.body(renderPage(toSubscriptionPage(subscription)), 200, pageHeaders);
+      }),
+    )
+    .openapi(press, (c) =>
+      withErrorPage(c, async () => {
+        const named = verify(c.req.valid("param").token);
+        const subscription = await change(c, named, c.req.valid("query").choice);
+        return acceptsHtml(c)
+          ? c.body(renderPage(toConfirmationPage(subscription)), 200, pageHeaders)
+          : c.body("", 200, { ...linkHeaders, "Content-Type": "text/plain; charset=utf-8" });
+      }),
+    );
+}

@@ -1,0 +1,103 @@
+/** The texts of the pages on which recipients unsubscribe, in one language. `{type}` is the name of a notification type. */
+export interface UnsubscribeWords {
+  /** The code of the language, for the page. */
+  lang: string;
+  title: string;
+  /** What the link stops: one type, or all email that can be switched off. */
+  asksType: string;
+  asksAll: string;
+  stop: string;
+  stopAll: string;
+  doneTitle: string;
+  doneType: string;
+  doneAll: string;
+  /** What still comes after all email was switched off. */
+  stillComes: string;
+  undo: string;
+  onTitle: string;
+  onType: string;
+  onAll: string;
+  fixed: string;
+}
+
+const en: UnsubscribeWords = {
+  lang: "en",
+  title: "Unsubscribe",
+  asksType: "Stop emails of the kind “{type}”?",
+  asksAll: "Stop all emails that you can switch off?",
+  stop: "Unsubscribe",
+  stopAll: "Stop all emails",
+  doneTitle: "You are unsubscribed",
+  doneType: "You receive no more emails of the kind “{type}”.",
+  doneAll: "You receive no more of these emails.",
+  stillComes: "Only messages that you must receive, such as security alerts, still arrive.",
+  undo: "Undo",
+  onTitle: "You are subscribed",
+  onType: "You receive emails of the kind “{type}” again.",
+  onAll: "You receive these emails again.",
+  fixed: "Emails of the kind “{type}” cannot be switched off.",
+};
+
+const de: UnsubscribeWords = {
+  lang: "de",
+  title: "Abmelden",
+  asksType: "Keine E-Mails der Art „{type}“ mehr erhalten?",
+  asksAll: "Alle E-Mails beenden, die sich abschalten lassen?",
+  stop: "Abmelden",
+  stopAll: "Alle E-Mails beenden",
+  doneTitle: "Sie sind abgemeldet",
+  doneType: "Sie erhalten keine E-Mails der Art „{type}“ mehr.",
+  doneAll: "Sie erhalten diese E-Mails nicht mehr.",
+  stillComes:
+    "Nur Nachrichten, die Sie erhalten müssen, wie Sicherheitshinweise, kommen weiterhin an.",
+  undo: "Rückgängig machen",
+  onTitle: "Sie sind angemeldet",
+  onType: "Sie erhalten wieder E-Mails der Art „{type}“.",
+  onAll: "Sie erhalten diese E-Mails wieder.",
+  fixed: "E-Mails der Art „{type}“ lassen sich nicht abschalten.",
+};
+
+const fr: UnsubscribeWords = {
+  lang: "fr",
+  title: "Se désabonner",
+  asksType: "Ne plus recevoir les e-mails « {type} » ?",
+  asksAll: "Ne plus recevoir aucun des e-mails que vous pouvez désactiver ?",
+  stop: "Se désabonner",
+  stopAll: "Arrêter tous les e-mails",
+  doneTitle: "Vous êtes désabonné",
+  doneType: "Vous ne recevrez plus les e-mails « {type} ».",
+  doneAll: "Vous ne recevrez plus ces e-mails.",
+  stillComes:
+    "Seuls les messages indispensables, comme les alertes de sécurité, vous parviendront encore.",
+  undo: "Annuler",
+  onTitle: "Vous êtes abonné",
+  onType: "Vous recevez à nouveau les e-mails « {type} ».",
+  onAll: "Vous recevez à nouveau ces e-mails.",
+  fixed: "Les e-mails « {type} » ne peuvent pas être désactivés.",
+};
+
+const es: UnsubscribeWords = {
+  lang: "es",
+  title: "Cancelar la suscripción",
+  asksType: "¿Dejar de recibir los correos «{type}»?",
+  asksAll: "¿Dejar de recibir todos los correos que se pueden desactivar?",
+  stop: "Cancelar la suscripción",
+  stopAll: "Detener todos los correos",
+  doneTitle: "Suscripción cancelada",
+  doneType: "Ya no recibirá correos «{type}».",
+  doneAll: "Ya no recibirá estos correos.",
+  stillComes: "Solo seguirán llegando los mensajes imprescindibles, como los avisos de seguridad.",
+  undo: "Deshacer",
+  onTitle: "Está suscrito",
+  onType: "Vuelve a recibir los correos «{type}».",
+  onAll: "Vuelve a recibir estos correos.",
+  fixed: "Los correos «{type}» no se pueden desactivar.",
+};
+
+const languages: readonly UnsubscribeWords[] = [en, de, fr, es];
+
+/** The texts in the language of a locale such as `de-AT`; English where there are none in that language. */
+export function wordsFor(locale: string | null): UnsubscribeWords {
+  const language = locale?.toLowerCase().split("-")[0];
+  return languages.find(({ lang }) => lang === language) ?? en;
+}

@@ -1,0 +1,46 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createUnsubscribeTokens, findMailingList } from "./unsubscribing.ts";
+
+const tokens = createUnsubscribeTokens(["a secret of thirty-two characters"]);
+
+describe("tokens to unsubscribe", () => {
+  it("give back the recipient, the message and the type, and nothing else is in them", () => {
+    const uuid = fc.uuid();
+    const message = fc.oneof(
+      uuid.map((delivery) => ({ delivery })),
+      uuid.map((group) => ({ group })),
+    );
+    fc.assert(
+      fc.property(
+        fc.record({ recipientId: uuid, typeId: fc.option(uuid), message }),
+        (unsubscription) => {
+          const token = tokens.sign(unsubscription);
+          expect(token.length).toBeLessThanOrEqual(80);
+          expect(tokens.verify(token)).toEqual(unsubscription);
+        },
+      ),
+    );
+  });
+});
+
+describe("findMailingList", () => {
+  const type = { id: "0199f1c4-5b7e-7f3a-8c1d-2a6b7c8d9e0f", key: "team.news", mandatory: false };
+  const single = { type, isOfCampaign: false, group: null, priority: "normal" } as const;
+
+  it.each([
+    ["a message of a type", single, { name: "team.news", typeId: type.id }],
+    ["a batch of a type", { ...single, group: "batch" }, { name: "team.news", typeId: type.id }],
+    ["a digest", { ...single, group: "digest" }, { name: "digests", typeId: null }],
+    [
+      "a campaign without a type",
+      { ...single, type: null, isOfCampaign: true },
+      { name: "campaigns", typeId: null },
+    ],
+    ["a single message without a type", { ...single, type: null }, null],
+    ["a message of a mandatory type", { ...single, type: { ...type, mandatory: true } }, null],
+    ["a critical message", { ...single, priority: "critical" }, null],
+  ] as const)("finds the list of %s", (_, message, list) => {
+    expect(findMailingList(message)).toEqual(list);
+  });
+});
