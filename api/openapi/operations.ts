@@ -48,6 +48,7 @@ export const tagDescriptions: Record<string, string> = {
   events: "What recipients did with messages, listed here or published to your services.",
   push: "Push notifications in browsers: keys, scripts, and what devices report.",
   actions: "What recipients do with the links of a message.",
+  unsubscribing: "The links by which recipients stop emails.",
   decisions: "Previews of what would happen to a message.",
   policies: "Simulations of a changed policy on the recorded past.",
   stats: "How many deliveries were created and ended, over time.",
@@ -79,6 +80,7 @@ const parts = (path: string) => path.split("/").filter((part) => part !== "" && 
 
 function tagOf(path: string): string {
   if (path.startsWith("/a/")) return "actions";
+  if (path.startsWith("/u/")) return "unsubscribing";
   if (path.startsWith("/r/") || path.startsWith("/push/")) return "push";
   if (path.startsWith("/console")) return "console";
   return path.startsWith("/v1/") ? parts(path)[0]! : "service";

@@ -305,6 +305,7 @@ describe("events", () => {
         entityId: "gone",
         until: null,
         automated: false,
+        type: null,
         at: instant.toISOString(),
       },
     ]);
