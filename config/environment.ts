@@ -10,6 +10,7 @@ import { isSigningSecret } from "../domain/signature.ts";
 import { nameText } from "../domain/text.ts";
 import { webUrl } from "../domain/web-url.ts";
 import { hostName, isLoopback } from "../lib/allowed-hosts.ts";
+import { dkimKeys } from "./dkim.ts";
 import { providerList, smtpServers } from "./providers.ts";
 import { parseSubnet, type Subnet } from "../lib/outbound/addresses.ts";
 
@@ -438,6 +439,9 @@ export const variables = {
   MAIL_FROM: mailFrom.describe(
     "The default sender. Its domain is also the domain of every Message-ID.",
   ),
+  DKIM_KEYS: dkimKeys.describe(
+    "Keys that sign mail with [DKIM](deliverability.md#dkim), separated by white space: each is the name of its DNS record and the file of its private key, such as `s1._domainkey.example.org=/run/secrets/dkim.pem`. Without keys, mail leaves unsigned, and a relay may sign it.",
+  ),
   ALERT_RECIPIENTS: externalIds.describe(
     "External ids of the recipients who get [alerts](alerts.md), separated by spaces. Tidings notifies them as it notifies everybody: by the channels that they have addresses for.",
   ),
@@ -636,6 +640,7 @@ export const workerVariables = [
   "SMTP_URL",
   "PROVIDERS",
   "MAIL_FROM",
+  "DKIM_KEYS",
   "ALERT_EMAILS",
   "SEND_DEADLINE_MS",
   "ANSWER_DEADLINE_MS",

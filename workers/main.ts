@@ -10,6 +10,7 @@ import {
 } from "@temporalio/worker";
 import { createBreakers } from "../activities/channels/breakers.ts";
 import { type Channels, createChannels } from "../activities/channels/channels.ts";
+import { createDkimSigner } from "../activities/channels/email/dkim.ts";
 import { createEmailChannel, emailGates } from "../activities/channels/email/email.ts";
 import { createInAppChannel, inAppGates } from "../activities/channels/in-app/in-app.ts";
 import { createPushChannel, pushGates } from "../activities/channels/push/push.ts";
@@ -221,6 +222,9 @@ async function main(): Promise<void> {
       inFlightBound: inFlightBound[traffic],
       breakers,
       gates,
+      ...(environment.DKIM_KEYS.length > 0 && {
+        signer: createDkimSigner(environment.DKIM_KEYS),
+      }),
       attachments,
       logger,
     });

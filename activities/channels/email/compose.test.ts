@@ -85,7 +85,9 @@ describe("a message", () => {
         "Date: ",
       ].join("\r\n"),
     );
-    expect(message).toContain("Unsubscribe [https://example.org/u/5QEBk5e2c3VxeJ8n2s1rYwGTl7Zzc3V4]");
+    expect(message).toContain(
+      "Unsubscribe [https://example.org/u/5QEBk5e2c3VxeJ8n2s1rYwGTl7Zzc3V4]",
+    );
     const unsafe = { ...list, unsubscribeUrl: "http://127.0.0.1:8080/u/5QEB", isBulk: false };
     const local = compose({ ...request(content), list: unsafe });
     expect(local).toContain("List-Unsubscribe: <http://127.0.0.1:8080/u/5QEB>\r\nList-Id: ");

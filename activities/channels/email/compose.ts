@@ -75,13 +75,13 @@ export function createComposer({
 }): Composer {
   const compiled = new Map<string, CompiledMessage>();
   const { address, domain } = sender.mailbox;
-  const ownHeaders = headersOf(null, sender);
+  const ownOpening = openingOf(null, sender);
   /** The identity of a campaign is one object for all its messages. */
-  const identities = new WeakMap<EmailIdentity, string>();
+  const identities = new WeakMap<EmailIdentity, Opening>();
 
-  function openingHeaders(identity: EmailIdentity | null): string {
-    if (identity === null) return ownHeaders;
-    const kept = identities.get(identity) ?? headersOf(identity, sender);
+  function findOpening(identity: EmailIdentity | null): Opening {
+    if (identity === null) return ownOpening;
+    const kept = identities.get(identity) ?? openingOf(identity, sender);
     identities.set(identity, kept);
     return kept;
   }
@@ -116,7 +116,8 @@ export function createComposer({
       const { html, text } = evaluateBodies(message.email, scope, effort);
       const additions = request.additions ?? null;
       const boundary = additions?.boundary ?? null;
-      const headers = `${openingHeaders(request.email)}${recipientHeader(recipient, to)}${additions === null ? "" : copyHeader(additions)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}${request.list === undefined ? "" : listHeaders(request.list, domain)}Date: ${headerDate(clock())}\r\nMIME-Version: 1.0\r\n${boundary === null ? message.contentType : mixedType(boundary)}`;
+      const opening = findOpening(request.email);
+      const headers = `${opening.headers}${recipientHeader(recipient, to)}${additions === null ? "" : copyHeader(additions)}\r\nSubject: ${subject}\r\nMessage-ID: <${request.messageId}@${domain}>\r\n${idHeader(request.messageId)}: ${request.messageId}\r\n${request.priority === "critical" ? critical : ""}${request.list === undefined ? "" : listHeaders(request.list, domain)}Date: ${headerDate(clock())}\r\nMIME-Version: 1.0\r\n${boundary === null ? message.contentType : mixedType(boundary)}`;
       const body =
         (boundary === null ? "" : `--${boundary}\r\n${message.contentType}\r\n`) +
         message.opening +
@@ -131,22 +132,32 @@ export function createComposer({
         message.between +
         fillTemplate(message.email.html, html, message.html, encodeOutput) +
         message.closing;
-      return { from: address, headers, body };
+      return { from: address, domain: opening.domain, headers, body };
     },
   };
+}
+
+/** How a message of one identity begins. */
+interface Opening {
+  headers: string;
+  /** The domain of the From header. */
+  domain: string;
 }
 
 /**
  * The headers up to the value of To. Auto-Submitted shows that no person wrote the message, so that no program answers it (RFC
  * 3834, 5).
  */
-function headersOf(identity: EmailIdentity | null, sender: Sender): string {
+function openingOf(identity: EmailIdentity | null, sender: Sender): Opening {
   const mailbox = identity?.fromAddress ? parseMailbox(identity.fromAddress)! : sender.mailbox;
   const from = senderHeader({ name: oneLine(identity?.fromName ?? sender.name), mailbox });
   const replyTo = identity?.replyTo
     ? `Reply-To: ${parseMailbox(identity.replyTo)!.address}\r\n`
     : "";
-  return `From: ${from}\r\n${replyTo}Auto-Submitted: auto-generated\r\nTo: `;
+  return {
+    headers: `From: ${from}\r\n${replyTo}Auto-Submitted: auto-generated\r\nTo: `,
+    domain: mailbox.domain,
+  };
 }
 
 /**

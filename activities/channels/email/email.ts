@@ -10,6 +10,7 @@ import { askAll, type Passage } from "../passage.ts";
 import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
 import type { ComposeRequest } from "./compose.ts";
+import type { DkimSigner } from "./dkim.ts";
 import { Rendering, TakesLong, unrenderable } from "../rendering.ts";
 import { createEmailRenderer } from "./email-renderer.ts";
 import { type AttachmentFiles, outcomesOfCopies, prepareExtras, type Prepared } from "./extras.ts";
@@ -29,6 +30,8 @@ export interface EmailOptions {
   breakers: Pick<Breakers, "of" | "recoveredAt">;
   /** The gates of `emailGates`. */
   gates: Pick<GateCache, "of">;
+  /** Signs messages. Without it they leave unsigned. */
+  signer?: DkimSigner;
   /** The files of messages with attachments. Without them, such messages are held. */
   attachments?: AttachmentFiles;
   /** As in `Channel`. It exceeds the number of connections, so that these stay busy while outcomes are committed. */
@@ -71,6 +74,7 @@ export function createEmailChannel({
   inFlightBound,
   breakers,
   gates,
+  signer,
   attachments,
   clock = Date.now,
   logger,
@@ -139,8 +143,20 @@ export function createEmailChannel({
 
   async function sendPrepared(outgoing: Outgoing): Promise<SendResult> {
     if (rendering.isApart(outgoing.request)) return sendApart(outgoing);
-    const result = await handOverMessage(outgoing);
+    const result = await (signer ? sendSigned(outgoing) : handOverMessage(outgoing));
     return result === "takes_long" ? sendApart(outgoing) : result;
+  }
+
+  /** Renders the message before it waits for a connection, so that many are signed at once. */
+  async function sendSigned(outgoing: Outgoing): Promise<SendResult | "takes_long"> {
+    for (let turn = rendering.waitForTurn(); turn; turn = rendering.waitForTurn()) await turn;
+    let message: Message;
+    try {
+      message = rendering.render(outgoing.request, outgoing.to);
+    } catch (fault) {
+      return fault instanceof TakesLong ? "takes_long" : unrenderable(fault);
+    }
+    return handOverMessage(outgoing, message);
   }
 
   /** Renders the message before it waits for any gate, since that may take long. */
@@ -159,6 +175,7 @@ export function createEmailChannel({
     const complete = (whole: Message) =>
       prepared?.tail === undefined ? whole : { ...whole, tail: prepared.tail };
     let composed = message && complete(message);
+    if (signer && composed) composed = await signer.sign(composed);
     const mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,

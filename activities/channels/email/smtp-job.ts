@@ -6,6 +6,8 @@ import type { GateAnswer } from "../passage.ts";
 export interface Message {
   /** The reverse path, to which an undeliverable message is returned. It is safe to write into MAIL FROM. */
   from: string;
+  /** The domain of the From header. */
+  domain: string;
   /** Header lines in their order, each ending in CRLF. */
   headers: string;
   /** Body lines, each ending in CRLF. None of them begins with a dot. */
