@@ -5,7 +5,7 @@ import { packageRoot } from "../../config/package-root.ts";
 import { programOf } from "../support/programs.ts";
 import { dkimRecords, forgeries, refold, signMail } from "../support/signed-mail.ts";
 
-// dkimpy, which shares no code with our signer, nor with the verifier of activities/channels/email/dkim.test.ts.
+// dkimpy, which shares no code with our signer, nor with the verifier of test/channels/dkim.test.ts.
 
 let program: string;
 beforeAll(() => {

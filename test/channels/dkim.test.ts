@@ -1,6 +1,6 @@
 import { dkimVerify } from "mailauth/lib/dkim/verify.js";
 import { describe, expect, it } from "vitest";
-import { dkimRecords, forgeries, refold, signMail } from "../../../test/support/signed-mail.ts";
+import { dkimRecords, forgeries, refold, signMail } from "../support/signed-mail.ts";
 
 // mailauth shares no code with our signer.
 
