@@ -63,7 +63,9 @@ describe("an edit of a campaign that has not begun", () => {
     const edited = await edit(id, change);
     expect(edited.status).toBe(200);
     expect(edited.body).toMatchObject({ ...change, status: "draft", revision: 1 });
-    expect(edited.body).toEqual({ ...(await read(id)).body, inFlight: 0 });
+    // A change answers without the numbers of deliveries.
+    const { counts: _, ...fields } = (await read(id)).body;
+    expect(edited.body).toEqual({ ...fields, inFlight: 0 });
     expect(edited.headers.get("etag")).toBe((await read(id)).headers.get("etag"));
     expect(api.woken).toEqual([]);
 
@@ -82,13 +84,14 @@ describe("an edit of a campaign that has not begun", () => {
   it("keeps fields that it does not name, and changes nothing if all fields already have their values", async () => {
     const id = await create({ throttle: { perSecond: 5 }, priority: "high" });
     const before = await read(id);
-    const { template, audience, data } = before.body;
+    const { counts: _, ...fields } = before.body;
+    const { template, audience, data } = fields;
     const same = await edit(id, { name: "Spring", template, audience, data });
-    expect(same.body).toEqual({ ...before.body, inFlight: 0 });
+    expect(same.body).toEqual({ ...fields, inFlight: 0 });
     expect(same.headers.get("etag")).toBe(before.headers.get("etag"));
     const renamed = await edit(id, { name: "Summer" });
     expect(renamed.body).toEqual({
-      ...before.body,
+      ...fields,
       inFlight: 0,
       name: "Summer",
       updatedAt: renamed.body.updatedAt,
