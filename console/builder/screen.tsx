@@ -141,10 +141,8 @@ function Restorable({ name, stored, kept, onCreated }: RestorableProps) {
               Restore
             </Button>
             <Button
-              onClick={() => {
-                void forgetDraft(name);
-                setOffer(null);
-              }}
+              // It is offered until it is gone, so that what disappears here is not offered again.
+              onClick={() => void forgetDraft(name).then(() => setOffer(null))}
             >
               Discard
             </Button>

@@ -155,6 +155,7 @@ describe("the builder", () => {
     await page.getByLabel("Problems").getByText("Choose a template.").waitFor();
     await page.reload();
     await page.getByRole("button", { name: "Discard" }).click();
+    await page.getByText(/Restore draft of/).waitFor({ state: "detached" });
     await page.reload();
     await nameOf(page).waitFor();
     expect(await page.getByText(/Restore draft of/).count()).toBe(0);
