@@ -10,7 +10,7 @@ export type DeliveryDetails = AnswerOf<(typeof api.v1.deliveries)[":id"]["$get"]
 export type Explanation = AnswerOf<(typeof api.v1.deliveries)[":id"]["explanation"]["$get"]>;
 
 /** How many rows a page of the deliveries has: the page stays below 2,500 elements. */
-const deliveriesPerPage = 60;
+const deliveriesPerPage = 50;
 
 export const deliveriesQuery = (search: DeliverySearch) =>
   queryOptions({

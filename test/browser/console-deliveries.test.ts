@@ -158,7 +158,7 @@ describe("the deliveries", () => {
     const wanted = await notify(world.api, everybody, "low");
     const other = await notify(world.api, everybody.slice(0, 20), "normal");
     const page = await world.open(`deliveries?source=${wanted}&priority=low`);
-    await until(() => rows(page).count(), patience).toBe(60);
+    await until(() => rows(page).count(), patience).toBe(50);
     await rows(page).first().getByRole("checkbox").check();
     await page.getByRole("button", { name: "All that match" }).click();
     const bar = page.getByRole("toolbar");
@@ -176,10 +176,10 @@ describe("the deliveries", () => {
     const everybody = Array.from({ length: waitingCount }, (_, i) => `u${i}`);
     const wanted = await notify(world.api, everybody, "low");
     const page = await world.open(`deliveries?source=${wanted}`);
-    await until(() => rows(page).count(), patience).toBe(60);
+    await until(() => rows(page).count(), patience).toBe(50);
     await page.keyboard.press("j");
     await page.keyboard.press("Control+a");
-    await page.getByText("60 selected").waitFor();
+    await page.getByText("50 selected").waitFor();
     await tabTo(page, page.getByRole("button", { name: "All that match" }));
     await page.keyboard.press("Enter");
     const bar = page.getByRole("toolbar");

@@ -68,7 +68,7 @@ describe("the queue", () => {
     const page = await world.open("queue");
     await cell(page, "Its time or its turn, Low:").click();
     expect(queryOf(page)).toEqual({ reason: "none", priority: "low" });
-    await until(() => table(page).count(), patience).toBe(60);
+    await until(() => table(page).count(), patience).toBe(50);
     const all = page.getByRole("group", { name: "With all selected cells" });
     await all.getByRole("button", { name: "Change priority" }).click();
     const dialog = page.getByRole("dialog");
