@@ -51,7 +51,14 @@ export async function startUsedStack(
     CONSOLE_ENVIRONMENT: "Production",
     CONSOLE_COLOR: "green",
   };
-  const stack = await startTemporaryStack({ environment, say });
+  const started = await startTemporaryStack({ environment, say });
+  const stack: TemporaryStack = {
+    ...started,
+    async stop(options) {
+      await started.stop(options);
+      await sink.close();
+    },
+  };
   try {
     const { details } = await runDemo(stack, sink, { recipients: 2_000, say });
     return { stack, shown: await addWork(caller(stack), details.campaignId) };
