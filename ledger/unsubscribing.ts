@@ -3,7 +3,7 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import { suppressionKey } from "../domain/suppression.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
-/** The facts about a recipient that unsubscribing depends on. */
+/** A recipient who follows a link to unsubscribe. */
 export interface Subscriber {
   id: string;
   locale: string;
@@ -13,21 +13,15 @@ export interface Subscriber {
   /** Null if none were ever set. */
   preferences: Preferences | null;
   preferencesVersion: number;
-  /** Whether all email that can be switched off is suppressed, because the recipient unsubscribed from it. */
-  isSuppressed: boolean;
 }
 
-const columns = `r.id, r.locale, r.email, r.erased_at IS NOT NULL AS "isErased", r.preferences, r.preferences_version AS "preferencesVersion"`;
+const subscriberSql = `
+  SELECT id, locale, email, erased_at IS NOT NULL AS "isErased", preferences, preferences_version AS "preferencesVersion"
+  FROM recipients WHERE id = :id::uuid`;
 
-const readStatement = defineStatement<{ id: string }, Omit<Subscriber, "isSuppressed">>(
-  `SELECT ${columns} FROM recipients r WHERE r.id = :id::uuid`,
-  "subscriber",
-);
-const lockStatement = defineStatement<{ id: string }, Omit<Subscriber, "isSuppressed">>(
-  `SELECT ${columns} FROM recipients r WHERE r.id = :id::uuid FOR NO KEY UPDATE`,
-);
-const suppressedStatement = defineStatement<{ address: string }, object>(
-  "SELECT FROM suppressions WHERE channel = 'email' AND address = :address::text AND reason = 'unsubscribed'",
+const readStatement = defineStatement<{ id: string }, Subscriber>(subscriberSql, "subscriber");
+const lockStatement = defineStatement<{ id: string }, Subscriber>(
+  `${subscriberSql} FOR NO KEY UPDATE`,
 );
 
 /** Reads a recipient, and locks the row if it is to be changed; null if there is none. */
@@ -37,16 +31,8 @@ export async function readSubscriber(
   { lock }: { lock: boolean },
 ): Promise<Subscriber | null> {
   const [row] = await execute(lock ? lockStatement : readStatement, { id });
-  if (!row) return null;
-  const address = addressOf(row);
-  const isSuppressed =
-    address !== null && (await execute(suppressedStatement, { address })).length > 0;
-  return { ...row, isSuppressed };
+  return row ?? null;
 }
-
-/** The form of the recipient's address under which it is suppressed; null without one. */
-const addressOf = ({ email }: Pick<Subscriber, "email">): string | null =>
-  email === null ? null : suppressionKey("email", email);
 
 const preferencesStatement = defineStatement<{ id: string; version: number; document: string }>(`
   WITH changed AS (
@@ -55,35 +41,23 @@ const preferencesStatement = defineStatement<{ id: string; version: number; docu
   INSERT INTO preference_versions (recipient_id, version, document, created_by, created_at)
   SELECT id, :version::int, :document::text::jsonb, 'recipient', ledger_now() FROM changed`);
 
-/** Writes the next version of the preferences of a locked recipient. */
+/** Writes the preferences of a locked recipient as their next version. Resolves with its number. */
 export async function writePreferences(
   execute: Execute,
-  { id, preferencesVersion }: Subscriber,
-  preferences: Preferences,
+  { id, preferences, preferencesVersion }: Subscriber,
 ): Promise<number> {
   const version = preferencesVersion + 1;
   await execute(preferencesStatement, { id, version, document: JSON.stringify(preferences) });
   return version;
 }
 
-/** An address that is suppressed for another reason stays as it is. */
-const suppressStatement = defineStatement<{ address: string }>(`
-  INSERT INTO suppressions (id, channel, address, reason, created_by, created_at)
-  VALUES (uuid_v7(ledger_now()), 'email', :address::text, 'unsubscribed', 'recipient', ledger_now()) ON CONFLICT (channel, address) DO NOTHING`);
-const allowStatement = defineStatement<{ address: string }>(
-  "DELETE FROM suppressions WHERE channel = 'email' AND address = :address::text AND reason = 'unsubscribed'",
+const resubscribeStatement = defineStatement<{ address: string }, object>(
+  "DELETE FROM suppressions WHERE channel = 'email' AND address = :address::text AND reason = 'unsubscribed' RETURNING 1",
 );
 
-/** Suppresses the address of a locked recipient for all email that can be switched off, or no longer. */
-export async function suppressEmail(
-  execute: Execute,
-  subscriber: Subscriber,
-  isSuppressed: boolean,
-): Promise<void> {
-  const address = addressOf(subscriber);
-  if (address !== null)
-    await execute(isSuppressed ? suppressStatement : allowStatement, { address });
-}
+/** Ends the suppression of an email address whose owner unsubscribed. Resolves with whether there was one; those for other reasons stay. */
+export const endUnsubscription = async (execute: Execute, email: string): Promise<boolean> =>
+  (await execute(resubscribeStatement, { address: suppressionKey("email", email)! })).length > 0;
 
 const eventStatement = defineStatement<{
   kind: EventKind;

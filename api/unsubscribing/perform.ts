@@ -1,16 +1,19 @@
 import type { Context } from "hono";
+import type { PoolClient } from "pg";
 import { mergePatch, withoutEmpty } from "../../domain/merge-patch.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import { isTypeOn, type Preferences } from "../../domain/policy/preferences.ts";
+import { suppressionKey } from "../../domain/suppression.ts";
 import type { Unsubscription } from "../../domain/unsubscribing.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { executeOn } from "../../ledger/sql.ts";
+import { readSuppressions } from "../../ledger/suppressions.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import {
+  endUnsubscription,
   readSubscriber,
   recordSubscription,
   type Subscriber,
-  suppressEmail,
   writePreferences,
 } from "../../ledger/unsubscribing.ts";
 import { releaseFor } from "../deliveries/release.ts";
@@ -18,6 +21,7 @@ import type { ApiEnv } from "../http/context.ts";
 import type { ApiDeps } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
 import { trimPreferenceVersions } from "../recipients/preference-versions.ts";
+import { importSuppressions } from "../suppressions/store.ts";
 
 /** `listed`: unsubscribe from what the link names. `all`: from all email that can be switched off. `undo`: receive what the link names again. */
 export const choices = ["listed", "all", "undo"] as const;
@@ -33,7 +37,7 @@ export interface Subscription {
   isFixed: boolean;
   /** Whether what the link names still comes by email. */
   isOn: boolean;
-  /** Whether all email that can be switched off is suppressed. */
+  /** Whether no email comes that can be switched off: the address is suppressed, or there is none. */
   isAllOff: boolean;
 }
 
@@ -46,22 +50,27 @@ const nobody: Subscription = {
   isAllOff: true,
 };
 
-/** How often one link can be used in a minute: more often than a person would. */
-const maxUses = 30;
+/** How often the links of one recipient can be looked at in a minute, and one link can change something: more often than a person would. */
+const maxLooks = 120;
+const maxChanges = 30;
 
 /** Reads and changes subscriptions by links. A choice that is repeated changes nothing more. Each change is recorded as an event. */
-export function createUnsubscribing(services: Pick<ApiDeps, "publicPool" | "wakes" | "config">) {
-  const { publicPool } = services;
+export function createUnsubscribing(
+  services: Pick<ApiDeps, "publicPool" | "wakes" | "config" | "clock">,
+) {
+  const { publicPool, clock } = services;
   const readRulebook = createRulebookReader(publicPool);
   const limitUses = createUseLimit();
 
-  async function read(unsubscription: Unsubscription): Promise<Subscription> {
-    limitUses([{ key: unsubscription.recipientId, max: 4 * maxUses }]);
-    const { recipientId, typeId } = unsubscription;
-    const { types } = await readRulebook();
+  const findType = async (id: string | null) =>
+    id === null ? null : ((await readRulebook()).types.get(id) ?? null);
+
+  async function read({ recipientId, typeId }: Unsubscription): Promise<Subscription> {
+    limitUses([{ key: recipientId, max: maxLooks }]);
+    const type = await findType(typeId);
     const subscriber = await readSubscriber(executeOn(publicPool), recipientId, { lock: false });
     if (subscriber === null || subscriber.isErased) return nobody;
-    return describe(subscriber, typeId, typeOf(types, typeId));
+    return describeSubscription(publicPool, subscriber, typeId, type);
   }
 
   async function change(
@@ -69,38 +78,37 @@ export function createUnsubscribing(services: Pick<ApiDeps, "publicPool" | "wake
     { recipientId, typeId, message }: Unsubscription,
     choice: Choice,
   ): Promise<Subscription> {
-    limitUses([{ key: `${recipientId} ${typeId}`, max: maxUses }]);
-    const { types } = await readRulebook();
-    const type = typeOf(types, typeId);
+    limitUses([{ key: `${recipientId} ${typeId}`, max: maxChanges }]);
+    const type = await findType(typeId);
     const { subscription, wake } = await inTransaction(publicPool, async (client) => {
       const execute = executeOn(client);
       const subscriber = await readSubscriber(execute, recipientId, { lock: true });
       if (subscriber === null || subscriber.isErased) return { subscription: nobody };
-      const before = describe(subscriber, typeId, type);
-      const isAll = choice === "all" || typeId === null;
-      const wanted = choice === "undo";
-      const record = (ofAll: boolean) =>
+      const isWanted = choice === "undo";
+      const record = (key: string | null) =>
         recordSubscription(execute, {
-          kind: wanted ? "recipient.resubscribed" : "recipient.unsubscribed",
+          kind: isWanted ? "recipient.resubscribed" : "recipient.unsubscribed",
           deliveryId: "delivery" in message ? message.delivery : null,
           recipientId,
-          type: ofAll ? null : type!.key,
+          type: key,
         });
-      let { preferences, isSuppressed } = subscriber;
-      // Who wants a type again, of which all email was switched off since, wants its messages.
-      if ((isAll || wanted) && isSuppressed === wanted) {
-        await suppressEmail(execute, subscriber, !wanted);
-        isSuppressed = !wanted;
-        await record(true);
+      const isAll = choice === "all" || typeId === null;
+      // Who wants a type again, while all email is off, wants its messages.
+      if (isAll || isWanted) {
+        const { email } = subscriber;
+        const isChanged =
+          email !== null &&
+          (await (isWanted ? endUnsubscription(execute, email) : suppress(client, email)));
+        if (isChanged) await record(null);
       }
-      if (!isAll && type && !before.isFixed && isOnByEmail(preferences, type) !== wanted) {
-        preferences = switchEmail(preferences, type, wanted);
-        const version = await writePreferences(execute, subscriber, preferences);
-        await trimPreferenceVersions(execute, [{ id: recipientId, preferencesVersion: version }]);
-        await record(false);
+      if (!isAll && type && !type.mandatory && isOnByEmail(subscriber, type) !== isWanted) {
+        subscriber.preferences = switchEmail(subscriber.preferences, type, isWanted);
+        const preferencesVersion = await writePreferences(execute, subscriber);
+        await trimPreferenceVersions(execute, [{ id: recipientId, preferencesVersion }]);
+        await record(type.key);
       }
       return {
-        subscription: describe({ ...subscriber, preferences, isSuppressed }, typeId, type),
+        subscription: await describeSubscription(client, subscriber, typeId, type),
         wake: await releaseFor(c, services, execute, [recipientId]),
       };
     });
@@ -108,26 +116,38 @@ export function createUnsubscribing(services: Pick<ApiDeps, "publicPool" | "wake
     return subscription;
   }
 
+  /** Suppresses an address for all email that can be switched off. Resolves with whether it was not suppressed for good before. */
+  async function suppress(client: PoolClient, email: string): Promise<boolean> {
+    const address = suppressionKey("email", email)!;
+    const suppression = { channel: "email", address, reason: "unsubscribed", note: null } as const;
+    const by = { createdBy: "recipient", now: clock() };
+    return (await importSuppressions(client, [suppression], by)) > 0;
+  }
+
   return { read, change };
 }
 
-const typeOf = (types: ReadonlyMap<string, NotificationType>, id: string | null) =>
-  id === null ? null : (types.get(id) ?? null);
-
-function describe(
-  { locale, preferences, isSuppressed }: Subscriber,
+async function describeSubscription(
+  client: Pick<PoolClient, "query">,
+  subscriber: Subscriber,
   typeId: string | null,
   type: NotificationType | null,
-): Subscription {
-  const shared = { locale, typeName: type?.name ?? null, isAllOff: isSuppressed };
-  if (typeId === null) return { ...shared, isFixed: false, isOn: !isSuppressed };
+): Promise<Subscription> {
+  const { locale, email } = subscriber;
+  const pair = { channel: "email", address: email } as const;
+  const isAllOff = email === null || (await readSuppressions(client, [pair]))(pair) !== null;
+  const shared = { locale, typeName: type?.name ?? null, isAllOff };
+  if (typeId === null) return { ...shared, isFixed: false, isOn: !isAllOff };
   // Nothing comes of a type that no longer exists.
   if (type === null) return { ...shared, isFixed: true, isOn: false };
   if (type.mandatory) return { ...shared, isFixed: true, isOn: true };
-  return { ...shared, isFixed: false, isOn: !isSuppressed && isOnByEmail(preferences, type) };
+  return { ...shared, isFixed: false, isOn: !isAllOff && isOnByEmail(subscriber, type) };
 }
 
-function isOnByEmail(preferences: Preferences | null, { key }: NotificationType): boolean {
+function isOnByEmail(
+  { preferences }: Pick<Subscriber, "preferences">,
+  { key }: NotificationType,
+): boolean {
   const stated = preferences?.types?.[key];
   return isTypeOn(stated) && isTypeOn(stated, "email");
 }

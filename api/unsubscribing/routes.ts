@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
+import { createUnsubscribeTokens, type Unsubscription } from "../../domain/unsubscribing.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
@@ -74,11 +74,12 @@ const press = defineRoute({
 export function unsubscribeRoutes(services: Services) {
   const tokens = createUnsubscribeTokens(services.config.tokenSecrets);
   const { read, change } = createUnsubscribing(services);
-  const verify = (token: string) =>
-    tokens.verify(token) ??
-    (() => {
+  function verify(token: string): Unsubscription {
+    const verified = tokens.verify(token);
+    if (verified === null)
       throw new Problem("not-found", "This link does not exist. Check that it is complete.");
-    })();
+    return verified;
+  }
 
   return createRouter()
     .openapi(show, (c) =>

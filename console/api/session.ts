@@ -26,7 +26,7 @@ export const sessionQuery = queryOptions({
   staleTime: 60_000,
 });
 
-/** Reads the session anew. A request that is under way may have been sent before somebody signed in, so its response does not count. */
+/** Reads the session again. A request that is under way may have been sent before somebody signed in, so its response does not count. */
 export async function readSessionAgain(client: QueryClient): Promise<Session | null> {
   await client.cancelQueries({ queryKey: sessionQuery.queryKey });
   return client.fetchQuery({ ...sessionQuery, staleTime: 0 });

@@ -38,6 +38,7 @@ export function EventsTab({ id, cursor }: { id: string; cursor: string | undefin
                     <tr key={event.id}>
                       <td>
                         {toWords(event.kind)}
+                        {event.type !== null && <span className="muted"> · {event.type}</span>}
                         {event.automated && <span className="muted"> · by a program</span>}
                         {event.until !== null && (
                           <span className="muted">
@@ -59,7 +60,7 @@ export function EventsTab({ id, cursor }: { id: string; cursor: string | undefin
           ) : (
             <Empty icon="clock" title="No events">
               Nothing is known of what the recipient did with messages: opening one, completing or
-              snoozing it by a link, or reading it in their inbox.
+              snoozing it by a link, reading it in their inbox, or unsubscribing.
             </Empty>
           )}
           <Pages

@@ -54,6 +54,8 @@ const press = (token: string, choice = "") =>
 
 const preferences = async () =>
   (await api.prisma.recipient.findUniqueOrThrow({ where: { id: recipientId } })).preferences;
+const emailOf = async () =>
+  (await api.prisma.recipient.findUniqueOrThrow({ where: { id: recipientId } })).email!;
 const suppressions = () => api.prisma.suppression.findMany();
 const events = async () =>
   ((await api.send("GET", "/v1/events")).body.items as Record<string, unknown>[]).toReversed();
@@ -125,6 +127,36 @@ describe("a link to unsubscribe", () => {
     ]);
   });
 
+  it("leaves an address that is suppressed for another reason as it is, and records nothing", async () => {
+    const address = await emailOf();
+    await api.send("POST", "/v1/suppressions", { channel: "email", address, reason: "bounced" });
+    const before = await suppressions();
+    for (const choice of ["all", "all", "undo"])
+      expect(await (await press(tokenFor(null), choice)).text()).toContain("no more of these");
+    expect(await suppressions()).toEqual(before);
+    expect(await events()).toEqual([]);
+  });
+
+  it("replaces a suppression that would expire", async () => {
+    const address = await emailOf();
+    await api.send("POST", "/v1/suppressions", { channel: "email", address, reason: "bounced" });
+    await api.prisma.suppression.updateMany({ data: { expiresAt: new Date(Date.now() + 60_000) } });
+    await oneClick(tokenFor(null));
+    expect(await suppressions()).toEqual([
+      expect.objectContaining({ reason: "unsubscribed", expiresAt: null }),
+    ]);
+    expect(await events()).toHaveLength(1);
+  });
+
+  it("records nothing for a recipient without an address", async () => {
+    await api.prisma
+      .$executeRaw`UPDATE recipients SET email = NULL WHERE id = ${recipientId}::uuid`;
+    expect((await oneClick(tokenFor(null))).status).toBe(200);
+    expect(await events()).toEqual([]);
+    await api.prisma
+      .$executeRaw`UPDATE recipients SET email = external_id || '@example.org' WHERE id = ${recipientId}::uuid`;
+  });
+
   it("changes nothing by GET and HEAD, however often it is followed", async () => {
     const token = tokenFor(types.news);
     for (let time = 0; time < 500; time++) {
@@ -151,7 +183,7 @@ describe("a link to unsubscribe", () => {
     await api.prisma.$executeRaw`UPDATE recipients SET locale = 'de-AT'`;
     expect(await (await get(token)).text()).toContain("Keine E-Mails der Art");
     expect(await (await press(token)).text()).toContain("Sie sind abgemeldet");
-    // Whoever comes again sees what is true now.
+    // A second visit shows what is true now.
     expect(await (await get(token)).text()).toContain("Sie sind abgemeldet");
     expect(await (await press(token, "undo")).text()).toContain("Sie sind angemeldet");
     expect(await preferences()).toEqual({});

@@ -16,7 +16,7 @@ describe("signed mail", () => {
     expect(await verify(await signMail())).toEqual(["pass", "pass"]);
   });
 
-  it("stays valid when a relay folds its headers anew", async () => {
+  it("stays valid when a relay folds its headers again", async () => {
     expect(await verify(refold(await signMail()))).toEqual(["pass", "pass"]);
   });
 

@@ -27,7 +27,7 @@ function verify(message: string): boolean[] {
   return JSON.parse(stdout.toString()) as boolean[];
 }
 
-it("accepts both signatures, also after a relay has folded the headers anew", async () => {
+it("accepts both signatures, also after a relay has folded the headers again", async () => {
   const message = await signMail();
   expect(verify(message)).toEqual([true, true]);
   expect(verify(refold(message))).toEqual([true, true]);

@@ -44,7 +44,7 @@ export async function signMail(domain = "example.org"): Promise<string> {
   return `${headers}\r\n${body}${tail!.toString("latin1")}`;
 }
 
-/** The same message as a relay may fold it anew, and changes of single letters, each of which makes it another message. */
+/** The same message as a relay may fold it again, and changes of single letters, each of which makes it another message. */
 export const refold = (message: string): string =>
   message.replace("List-Unsubscribe: <https", "List-Unsubscribe:\r\n  <https");
 export const forgeries: readonly (readonly [string, string])[] = [

@@ -163,7 +163,7 @@ function openingOf(identity: EmailIdentity | null, sender: Sender): Opening {
 /**
  * The headers by which mail programs offer to unsubscribe, at a click without a page (RFC 2369, RFC 8058), and by which lists and complaints are
  * distinguished (RFC 2919, https://support.google.com/a/answer/6254652). One click is offered over https only, as the standard demands. No line is
- * folded, because some relays break the signatures of messages when they fold anew.
+ * folded, because some relays break the signatures of messages when they fold it again.
  */
 function listHeaders(
   { name, unsubscribeUrl, feedback, isBulk }: MessageList,

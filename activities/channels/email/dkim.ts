@@ -75,11 +75,12 @@ const relaxField = (name: string, value: string): string =>
 
 /** The relaxed form of a body, RFC 6376, section 3.4.4. */
 const relaxBody = (body: string): string =>
-  body.replaceAll(/[ \t]+(?=\r\n)/g, "").replaceAll(/[ \t]+/g, " ");
+  body.replaceAll(/[ \t]+/g, " ").replaceAll(" \r\n", "\r\n");
 
 function hashBody({ body, tail }: Message): string {
   const whole = relaxBody(body) + (tail === undefined ? "" : relaxTail(tail));
-  const end = /(?:\r\n)*$/.exec(whole)!.index;
+  let end = whole.length;
+  while (whole.endsWith("\r\n", end)) end -= 2;
   return createHash("sha256")
     .update(whole.slice(0, end))
     .update(end === 0 ? "" : "\r\n")
