@@ -19,7 +19,7 @@ export interface PageButton {
 }
 
 const style =
-  "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center;color-scheme:light dark}button{font:inherit;min-height:2.75rem;padding:.5em 1.5em;margin:.25rem}.secondary{background:none;border:0;text-decoration:underline}";
+  ":root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center}h1{font-size:1.6rem}button{font:inherit;min-height:2.75rem;padding:.5em 1.5em;margin:.25rem}.secondary{background:none;border:0;color:inherit;text-decoration:underline}";
 
 /** The Content-Security-Policy of a page: it allows only the page’s own style, and its forms to be sent to the same server. */
 const policy = [
