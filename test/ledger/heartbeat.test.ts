@@ -66,7 +66,8 @@ describe("a heartbeat", () => {
   });
 
   it("shows a process that works late", async () => {
-    start();
+    // Long enough that each report covers several of the blocks below.
+    start({ everyMs: 1_000 });
     await expect.poll(rows, patience).toHaveLength(1);
     const blockFor = (ms: number) => {
       for (const until = performance.now() + ms; performance.now() < until;);
