@@ -1,37 +1,118 @@
 import type { Reason } from "../domain/delivery/reasons.ts";
-import { reachedLevels } from "../domain/policy/route.ts";
+import { type ReachedLevel, reachedLevels } from "../domain/policy/route.ts";
 import { isStage } from "./conditions.ts";
 import { endDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
-/** How far a recipient has come with a message. Each level includes those before it. */
-type EngagementLevel = "seen" | "read" | "acted";
+/*
+ * What became of messages after they were handed over. There is one row for each delivery of which something is known, with the first instant of
+ * each kind, so that a message that is opened ten times counts once.
+ */
 
-/** What a recipient did with deliveries, with all members of a group, or with the deliveries that items of an inbox stand for. Ids are UUIDs. */
-export type Engagement = (
-  | { deliveryIds: readonly string[] }
-  | { groupId: string }
-  | { itemIds: readonly string[] }
-) & { recipientId: string; level: EngagementLevel };
+/** Each kind, its column for the first instant, its column for the number of times, and the kinds that it proves. */
+const kinds = {
+  delivered: { column: "delivered_at" },
+  seen: { column: "seen_at" },
+  read: { column: "read_at", proves: "seen" },
+  acted: { column: "acted_at", proves: "read" },
+  opened: { column: "opened_at", counter: "opens", proves: "read" },
+  clicked: { column: "clicked_at", counter: "clicks", proves: "opened" },
+  opened_by_machine: { column: "opened_by_machine_at", counter: "machine_opens" },
+  clicked_by_machine: { column: "clicked_by_machine_at", counter: "machine_clicks" },
+  unsubscribed: { column: "unsubscribed_at" },
+  bounced: { column: "bounced_at" },
+  complained: { column: "complained_at" },
+} as const satisfies Record<string, { column: string; counter?: string; proves?: string }>;
 
-/** An id is one of a delivery or of a group, never both. Members that did not go out with their group have another status. */
-const recordStatement = defineStatement<
-  { ids: readonly string[]; recipientId: string; read: boolean; acted: boolean },
-  { id: string }
+/** A kind of what can become of a message. */
+export type EngagementKind = keyof typeof kinds;
+
+/** Something that became of a message. */
+export interface Engagement {
+  /** The UUID of a delivery, or of the group that was sent as one message. */
+  id: string;
+  kind: EngagementKind;
+  /** Null: now, by the ledger's clock. */
+  at: Date | null;
+  /** How many times; only opens and clicks are counted. */
+  count: number;
+}
+
+/** The same, now, of several deliveries or groups. */
+export const engagementsNow = (ids: readonly string[], kind: EngagementKind): Engagement[] =>
+  ids.map((id) => ({ id, kind, at: null, count: 1 }));
+
+/** A kind that became known of a delivery for the first time. */
+export interface NewEngagement {
+  /** The UUID of the delivery. */
+  id: string;
+  recipientId: string;
+  kind: EngagementKind;
+}
+
+interface Marks {
+  ids: readonly string[];
+  kinds: readonly EngagementKind[];
+  instants: readonly (Date | null)[];
+  counts: readonly number[];
+  /** Null for marks of any recipient. */
+  recipientId: string | null;
+}
+
+const allKinds = Object.keys(kinds) as EngagementKind[];
+const columnsOf = Object.values(kinds).map(({ column }) => column);
+const counters = allKinds.flatMap((kind) => {
+  const { counter } = kinds[kind] as { counter?: string };
+  return counter === undefined ? [] : [{ kind, counter }];
+});
+
+/** Members that did not go out with their group have another status. */
+const named = `
+  marks AS MATERIALIZED (
+    SELECT id, kind, coalesce(at, ledger_now()) AS at, count FROM unnest(:ids::uuid[], :kinds::text[], :instants::timestamptz[], :counts::int[]) AS m(id, kind, at, count)
+  ),
+  named AS MATERIALIZED (
+    SELECT d.id, d.recipient_id, m.kind, m.at, m.count FROM marks m JOIN deliveries d ON d.id = m.id
+    UNION ALL
+    SELECT d.id, d.recipient_id, m.kind, m.at, m.count FROM marks m JOIN deliveries d ON d.group_id = m.id AND d.status NOT IN ('failed', 'suppressed', 'cancelled')
+  ),
+  owned AS (
+    SELECT n.* FROM named n JOIN recipients r ON r.id = n.recipient_id
+    WHERE r.erased_at IS NULL AND (:recipientId::uuid IS NULL OR n.recipient_id = :recipientId::uuid)
+  )`;
+
+const addRowsStatement = defineStatement<Marks>(
+  `WITH ${named}
+   INSERT INTO engagements (delivery_id, recipient_id) SELECT DISTINCT id, recipient_id FROM owned ORDER BY id ON CONFLICT DO NOTHING`,
+  "add-engagements",
+);
+
+/** The rows are locked before they are read, so that each kind is new once, however many transactions mark it at once. */
+const markStatement = defineStatement<
+  Marks,
+  { id: string; recipientId: string; kinds: EngagementKind[] }
 >(
-  `WITH named AS MATERIALIZED (
-     SELECT id FROM deliveries WHERE id = ANY(:ids::uuid[]) AND recipient_id = :recipientId::uuid
-     UNION
-     SELECT id FROM deliveries WHERE group_id = ANY(:ids::uuid[]) AND recipient_id = :recipientId::uuid
-       AND status NOT IN ('failed', 'suppressed', 'cancelled')
+  `WITH ${named},
+   folded AS MATERIALIZED (
+     SELECT id, ${allKinds.map((kind) => `min(at) FILTER (WHERE kind = '${kind}') AS ${kinds[kind].column}`).join(", ")},
+       ${counters.map(({ kind, counter }) => `coalesce(sum(count) FILTER (WHERE kind = '${kind}'), 0)::int AS ${counter}`).join(", ")}
+     FROM owned GROUP BY id
+   ),
+   before AS MATERIALIZED (
+     SELECT * FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM folded)) ORDER BY delivery_id FOR NO KEY UPDATE
    )
-   INSERT INTO engagements AS e (delivery_id, recipient_id, seen_at, read_at, acted_at)
-   SELECT id, :recipientId::uuid, ledger_now(), CASE WHEN :read::boolean THEN ledger_now() END, CASE WHEN :acted::boolean THEN ledger_now() END
-   FROM named ORDER BY id
-   ON CONFLICT (delivery_id) DO UPDATE SET seen_at = coalesce(e.seen_at, excluded.seen_at), read_at = coalesce(e.read_at, excluded.read_at),
-     acted_at = coalesce(e.acted_at, excluded.acted_at)
-   WHERE e.seen_at IS NULL OR (:read::boolean AND e.read_at IS NULL) OR (:acted::boolean AND e.acted_at IS NULL)
-   RETURNING delivery_id AS id`,
+   UPDATE engagements AS e SET ${columnsOf.map((column) => `${column} = coalesce(b.${column}, f.${column})`).join(", ")},
+     ${counters.map(({ counter }) => `${counter} = b.${counter} + f.${counter}`).join(", ")}
+   FROM before b JOIN folded f ON f.id = b.delivery_id
+   WHERE e.delivery_id = b.delivery_id AND (${columnsOf.map((column) => `(b.${column} IS NULL AND f.${column} IS NOT NULL)`).join(" OR ")}
+     OR ${counters.map(({ counter }) => `f.${counter} > 0`).join(" OR ")})
+   RETURNING e.delivery_id AS id, e.recipient_id AS "recipientId", array_remove(ARRAY[${allKinds
+     .map(
+       (kind) =>
+         `CASE WHEN b.${kinds[kind].column} IS NULL AND f.${kinds[kind].column} IS NOT NULL THEN '${kind}' END`,
+     )
+     .join(", ")}], NULL) AS kinds`,
+  "mark-engagements",
 );
 
 /**
@@ -56,28 +137,52 @@ const leaveOutStatement = defineStatement<{ ids: readonly string[]; levels: read
   })}
   SELECT FROM ended LIMIT 0`);
 
-/**
- * Records what a recipient did with a message, for each delivery of it that is still stored. The first time of each level is kept: who has
- * acted has read, and who has read has seen. Later stages that are no longer needed are left out. Resolves with the ids of the deliveries of which something new became known.
- */
-export async function recordEngagement(
-  execute: Execute,
-  { recipientId, level, ...engaged }: Engagement,
-): Promise<string[]> {
-  const ids =
-    "groupId" in engaged
-      ? [engaged.groupId]
-      : "itemIds" in engaged
-        ? engaged.itemIds
-        : engaged.deliveryIds;
-  const acted = level === "acted";
-  const read = acted || level === "read";
-  const rows = await execute(recordStatement, { ids, recipientId, read, acted });
-  const changed = rows.map(({ id }) => id);
-  if (changed.length > 0)
-    await execute(leaveOutStatement, {
-      ids: changed,
-      levels: reachedLevels.slice(0, reachedLevels.indexOf(level) + 1),
-    });
-  return changed;
+/** The kind, and all that it proves. */
+function provenBy(kind: EngagementKind): EngagementKind[] {
+  const { proves } = kinds[kind] as { proves?: EngagementKind };
+  return proves === undefined ? [kind] : [kind, ...provenBy(proves)];
 }
+
+/**
+ * Records what became of messages, for each delivery that is still stored and whose recipient is not erased; of another recipient than
+ * `recipientId` only where that is null. Later stages of their routes that are no longer needed are left out. Needs a transaction. Idempotent, except for
+ * the counts of opens and clicks. Resolves with what became known for the first time.
+ */
+export async function recordEngagements(
+  execute: Execute,
+  engagements: readonly Engagement[],
+  recipientId: string | null = null,
+): Promise<NewEngagement[]> {
+  const marks = engagements.flatMap((engagement) =>
+    provenBy(engagement.kind).map((kind) => ({
+      ...engagement,
+      kind,
+      count: kind === engagement.kind ? engagement.count : 0,
+    })),
+  );
+  if (marks.length === 0) return [];
+  const values: Marks = {
+    ids: marks.map(({ id }) => id),
+    kinds: marks.map(({ kind }) => kind),
+    instants: marks.map(({ at }) => at),
+    counts: marks.map(({ count }) => count),
+    recipientId,
+  };
+  await execute(addRowsStatement, values);
+  const rows = await execute(markStatement, values);
+  for (const level of reachedLevels) {
+    const ids = rows.flatMap((row) => (highestLevel(row.kinds) === level ? [row.id] : []));
+    if (ids.length > 0)
+      await execute(leaveOutStatement, {
+        ids,
+        levels: reachedLevels.slice(0, reachedLevels.indexOf(level) + 1),
+      });
+  }
+  return rows.flatMap((row) =>
+    row.kinds.map((kind) => ({ id: row.id, recipientId: row.recipientId, kind })),
+  );
+}
+
+/** The highest level of routes among new kinds; undefined if there is none. */
+const highestLevel = (found: readonly EngagementKind[]): ReachedLevel | undefined =>
+  reachedLevels.findLast((level) => (found as readonly string[]).includes(level));

@@ -7,7 +7,7 @@ import type {
 } from "../domain/inbox.ts";
 import { changeItem, maxCounted } from "../domain/inbox.ts";
 import { newestUuid } from "../domain/ids.ts";
-import { recordEngagement } from "./engagement.ts";
+import { engagementsNow, recordEngagements } from "./engagement.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
 interface Adding {
@@ -250,7 +250,7 @@ export async function changeInboxItem(
   if (!isChanged) return { item, isChanged };
   await execute(changeStatement, { id, ...next });
   const level = next.readAt ? "read" : next.seenAt ? "seen" : null;
-  if (level) await recordEngagement(execute, { itemIds: [id], recipientId, level });
+  if (level) await recordEngagements(execute, engagementsNow([id], level), recipientId);
   return { item: { ...item, ...next }, isChanged };
 }
 
@@ -300,6 +300,6 @@ export async function markInboxItems(
   if (!upTo) return null;
   const marked = await execute(markStatements[mark], { ...marking, ...upTo });
   const itemIds = marked.map((item) => item.id);
-  if (itemIds.length > 0) await recordEngagement(execute, { itemIds, recipientId, level: mark });
+  await recordEngagements(execute, engagementsNow(itemIds, mark), recipientId);
   return { changed: itemIds.length, upTo };
 }

@@ -1,6 +1,6 @@
 import type { ActionTarget } from "../domain/tokens.ts";
 import { changesOfEnded, countChanges } from "./delivery-counts.ts";
-import { recordEngagement } from "./engagement.ts";
+import { engagementsNow, recordEngagements } from "./engagement.ts";
 import { byTarget, idOf } from "./recipient-actions.ts";
 import type { Execute } from "./sql.ts";
 
@@ -9,9 +9,9 @@ import type { Execute } from "./sql.ts";
  */
 
 /** Members that did not go out with their group have one of these statuses. */
-const membersStatement = byTarget<object, { id: string; recipientId: string }>(
+const membersStatement = byTarget<object, { id: string }>(
   (column) => `
-  SELECT d.id, d.recipient_id AS "recipientId" FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
+  SELECT d.id FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
   WHERE d.${column} = :target::uuid AND r.erased_at IS NULL${column === "group_id" ? " AND d.status NOT IN ('failed', 'suppressed', 'cancelled')" : ""}
   ORDER BY d.id`,
 );
@@ -43,13 +43,12 @@ export async function recordReceipt(
 ): Promise<boolean> {
   const named = { target: idOf(target) };
   const members = await execute(membersStatement(target), named);
-  const [first] = members;
-  if (first === undefined) return false;
+  if (members.length === 0) return false;
   await execute(deliveredStatement(target), named);
-  await recordEngagement(execute, {
-    deliveryIds: members.map(({ id }) => id),
-    recipientId: first.recipientId,
-    level,
-  });
+  const ids = members.map(({ id }) => id);
+  await recordEngagements(execute, [
+    ...engagementsNow(ids, "delivered"),
+    ...engagementsNow(ids, level),
+  ]);
   return true;
 }

@@ -7,7 +7,7 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import type { ActionTarget } from "../domain/tokens.ts";
 import { untilUncontended } from "./contention.ts";
 import { changesOfCreated, countChanges } from "./delivery-counts.ts";
-import { recordEngagement } from "./engagement.ts";
+import { engagementsNow, recordEngagements } from "./engagement.ts";
 import { groupsOf, leaveGroups, lockGroups } from "./groups.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import {
@@ -162,8 +162,7 @@ async function recordActed(
   members: readonly Pick<Member, "id" | "recipientId">[],
 ): Promise<void> {
   const deliveryIds = members.map(({ id }) => id);
-  const { recipientId } = members[0]!;
-  await recordEngagement(execute, { deliveryIds, recipientId, level: "acted" });
+  await recordEngagements(execute, engagementsNow(deliveryIds, "acted"));
 }
 
 /** A delivery that was viewed. */

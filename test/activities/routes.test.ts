@@ -5,7 +5,7 @@ import { createDispatcher } from "../../activities/dispatch/index.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
 import type { ResolvedRoute, Route } from "../../domain/policy/route.ts";
-import { recordEngagement } from "../../ledger/engagement.ts";
+import { engagementsNow, recordEngagements } from "../../ledger/engagement.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { cancelDeliveries, retryDeliveries } from "../../ledger/transitions.ts";
@@ -319,11 +319,14 @@ describe("escalation", () => {
       "SELECT id FROM deliveries WHERE leg = 'primary'",
     );
     await atLedgerTime(pool, minutesLater(2), () =>
-      recordEngagement(executeOn(pool), {
-        deliveryIds: rows.map(({ id }) => id),
+      recordEngagements(
+        executeOn(pool),
+        engagementsNow(
+          rows.map(({ id }) => id),
+          "read",
+        ),
         recipientId,
-        level: "read",
-      }),
+      ),
     );
     expect(await readRows()).toMatchObject([
       { leg: "primary", status: "sent" },

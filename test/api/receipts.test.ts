@@ -49,9 +49,10 @@ describe("POST /r/{token}", () => {
     expect((await report(token, "shown")).status).toBe(204);
     expect(await statusesOf([id!])).toEqual(["delivered"]);
     const [seen] = await engagements();
-    expect(seen).toEqual({
+    expect(seen).toMatchObject({
       deliveryId: id,
       recipientId,
+      deliveredAt: expect.any(Date),
       seenAt: expect.any(Date),
       readAt: null,
       actedAt: null,

@@ -5,7 +5,7 @@ import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
 import type { Route } from "../../domain/policy/route.ts";
-import { recordEngagement } from "../../ledger/engagement.ts";
+import { engagementsNow, recordEngagements } from "../../ledger/engagement.ts";
 import { createLedger, type Ledger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
@@ -91,7 +91,7 @@ async function escalate() {
   const [item, escalation] = rows as [(typeof rows)[0], (typeof rows)[0]];
   expect([item.leg, escalation.leg]).toEqual(["primary", "stage:1"]);
   const read = (client: Pick<Pool, "query"> = pool) =>
-    recordEngagement(executeOn(client), { deliveryIds: [item.id], recipientId, level: "read" });
+    recordEngagements(executeOn(client), engagementsNow([item.id], "read"), recipientId);
   /** What became of the email, and its explanation. */
   const outcome = async () => {
     const { body } = await api.send(
@@ -195,7 +195,7 @@ it("an inbox item that is read before its own delivery is settled stops the esca
   await acceptRouted(pool, { recipientId, versionId, route: escalating });
   const worker = createWorker(undefined, async ({ messageId }) => {
     const deliveryIds = [parsePublicId("delivery", messageId)!];
-    await recordEngagement(executeOn(pool), { deliveryIds, recipientId, level: "read" });
+    await recordEngagements(executeOn(pool), engagementsNow(deliveryIds, "read"), recipientId);
     return "sent" as const;
   });
   await worker.dispatch();

@@ -1,0 +1,13 @@
+-- AlterTable
+ALTER TABLE "engagements" ADD COLUMN "delivered_at" TIMESTAMPTZ(3),
+ADD COLUMN "opened_at" TIMESTAMPTZ(3),
+ADD COLUMN "opened_by_machine_at" TIMESTAMPTZ(3),
+ADD COLUMN "clicked_at" TIMESTAMPTZ(3),
+ADD COLUMN "clicked_by_machine_at" TIMESTAMPTZ(3),
+ADD COLUMN "unsubscribed_at" TIMESTAMPTZ(3),
+ADD COLUMN "bounced_at" TIMESTAMPTZ(3),
+ADD COLUMN "complained_at" TIMESTAMPTZ(3),
+ADD COLUMN "opens" INTEGER NOT NULL DEFAULT 0,
+ADD COLUMN "clicks" INTEGER NOT NULL DEFAULT 0,
+ADD COLUMN "machine_opens" INTEGER NOT NULL DEFAULT 0,
+ADD COLUMN "machine_clicks" INTEGER NOT NULL DEFAULT 0;
