@@ -178,8 +178,8 @@ describe("the overall rating", () => {
     const { word, reasons } = health({ ...due(120), sent: 1, failed: 9, memory: 0.97 });
     expect(word).toBe("poor");
     expect(reasons).toEqual([
-      "10 % of the deliveries that ended in the last 15 minutes were sent. See which deliveries failed, and why.",
-      expect.stringMatching(/^This API process uses 97 %.* more API processes\.$/),
+      "10% of the deliveries that ended in the last 15 minutes were sent. See which deliveries failed, and why.",
+      expect.stringMatching(/^This API process uses 97%.* more API processes\.$/),
       expect.stringMatching(/^120 deliveries are due and not sent\. .*The queue shows/),
     ]);
     expect(health(due(120)).word).toBe("fair");

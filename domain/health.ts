@@ -253,7 +253,7 @@ export function assess(measured: Measured, { health: thresholds }: Pick<Policy, 
       {
         ...rateAbove(latencyMs?.p95 ?? null, thresholds.latencyMs),
         detail: latencyMs
-          ? `95 % of the notifications that were not held were sent within ${formatMilliseconds(latencyMs.p95)}.`
+          ? `95% of the notifications that were not held were sent within ${formatMilliseconds(latencyMs.p95)}.`
           : `No notification was sent without being held ${span}.`,
       },
       "Check whether workers or the database are busy, and whether providers are slow. Add workers, or connections to the provider.",
@@ -349,4 +349,4 @@ const rateFrom = (value: number, { warning, critical }: { warning: number; criti
 
 const share = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
 
-const percent = (value: number) => `${Math.floor(value * 10_000) / 100} %`;
+const percent = (value: number) => `${Math.floor(value * 10_000) / 100}%`;

@@ -36,7 +36,7 @@ describe("the faults of a process", () => {
     [{ isReady: false }, "It is not ready"],
     [{ clockAheadMs: 2_001 }, "2 s ahead of the database’s"],
     [{ clockAheadMs: -5_464, isReady: false }, "5.5 s behind the database’s"],
-    [{ memoryShare: 0.805 }, "uses 80 % of its memory limit"],
+    [{ memoryShare: 0.805 }, "uses 80% of its memory limit"],
     [{ eventLoopDelayMs: 1_240 }, "works 1.2 s late"],
     [{ unseenMs: 240_000 }, "last seen 4 minutes ago and has not stopped properly"],
   ])("of %j are one, in a sentence", (more, text) => {

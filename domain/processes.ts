@@ -97,7 +97,7 @@ export function describeFaults(
     );
   if (memoryShare >= memory)
     faults.push(
-      `It uses ${Math.floor(memoryShare * 100)} % of its memory limit. Raise the limit, or run more processes of this kind.`,
+      `It uses ${Math.floor(memoryShare * 100)}% of its memory limit. Raise the limit, or run more processes of this kind.`,
     );
   if (eventLoopDelayMs >= slowEventLoopMs)
     faults.push(

@@ -117,7 +117,7 @@ function ProcessRows({ process }: { process: Process }) {
             <i style={{ width: `${Math.min(100, 100 * memory.share)}%` }} />
           </span>
         </td>
-        <td data-label="Event loop" className={table.number} title="99 % of its delays are shorter">
+        <td data-label="Event loop" className={table.number} title="99% of its delays are shorter">
           {formatMilliseconds(eventLoopDelayMs)}
         </td>
         <td data-label="Clock" className={table.number} title="Compared with the database’s clock">

@@ -4,7 +4,7 @@ const share = new Intl.NumberFormat("en", { style: "percent", maximumFractionDig
 /** Formats a count, such as 18,310. */
 export const formatCount = (count: number) => whole.format(count);
 
-/** Formats a share from 0 to 1. It does not round up to 100 %, or down to 0 %, what is not quite that. */
+/** Formats a share from 0 to 1. It does not round up to 100%, or down to 0%, what is not quite that. */
 export function formatShare(value: number): string {
   if (value > 0.999 && value < 1) return "> 99.9%";
   if (value > 0 && value < 0.001) return "< 0.1%";

@@ -379,8 +379,8 @@ describe("GET /v1/health", () => {
       {
         word: "poor",
         reasons: [
-          expect.stringContaining("80 % of the deliveries that ended"),
-          expect.stringContaining("20 % of the attempts failed"),
+          expect.stringContaining("80% of the deliveries that ended"),
+          expect.stringContaining("20% of the attempts failed"),
           expect.stringContaining("breaker of smtp is half open"),
         ],
         windowSeconds: 900,

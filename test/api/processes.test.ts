@@ -55,7 +55,7 @@ describe("the processes", () => {
     const { headers } = await api.send("GET", "/v1/policy");
     const patch = { health: { memory: { warning: 0.5, critical: 0.9 } } };
     await api.send("PATCH", "/v1/policy", patch, { "if-match": headers.get("etag")! });
-    const fault = expect.stringContaining("It uses 60 % of its memory limit.");
+    const fault = expect.stringContaining("It uses 60% of its memory limit.");
     await expect.poll(async () => (await list())[0].faults, patience).toEqual([fault]);
   });
 });

@@ -56,7 +56,7 @@ describe("the processes", () => {
   it("are cards on a phone", async () => {
     await addProcess(world.api.pool, { host: "worker-1", memoryShare: 0.9 });
     const panel = await open({ viewport: { width: 390, height: 844 } });
-    await panel.getByText("It uses 90 % of its memory limit.").waitFor();
+    await panel.getByText("It uses 90% of its memory limit.").waitFor();
     expect(await panel.getByRole("columnheader").count()).toBe(0);
     const { width } = (await panel.boundingBox())!;
     expect(await panel.evaluate((element) => element.scrollWidth)).toBeLessThanOrEqual(width);
