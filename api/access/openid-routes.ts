@@ -13,6 +13,8 @@ import { beginSession } from "./session-store.ts";
 
 /** How long a person may take at the provider. */
 const signInSeconds = 600;
+const consoleHome = "/console/";
+const placeholderOrigin = "http://console.invalid";
 const cookieName = "tidings-sign-in";
 const cookieTerms = {
   prefix: "host",
@@ -42,6 +44,18 @@ const ways = defineRoute({
   ),
 });
 
+/** Where the console opens after the sign-in: a path of the console, so that no link can lead elsewhere. */
+const consolePath = z
+  .string()
+  .max(1_000, "must have at most 1000 characters")
+  .refine(
+    (path) =>
+      URL.canParse(path, placeholderOrigin) &&
+      new URL(path, placeholderOrigin).href.startsWith(`${placeholderOrigin}${consoleHome}`),
+    "must be a path below /console/",
+  )
+  .transform((path) => new URL(path, placeholderOrigin).href.slice(placeholderOrigin.length));
+
 const begin = defineRoute({
   method: "get",
   path: "/v1/session/oidc",
@@ -55,6 +69,10 @@ const begin = defineRoute({
         description:
           "Asks the provider to let the person prove who they are (`prompt=login`, `max_age`), for operations with `x-tidings-proof`. Its answer must then have `auth_time`",
         example: "true",
+      }),
+      to: consolePath.optional().openapi({
+        description: "The path of the console that opens after the sign-in",
+        example: "/console/deliveries?status=failed",
       }),
     }),
   },
@@ -87,9 +105,10 @@ export function openIdRoutes(services: Services) {
   return createRouter()
     .openapi(ways, (c) => c.json({ openId: openIdProvider !== null }, 200))
     .openapi(begin, async (c) => {
-      const isProof = c.req.valid("query").proof === "true";
+      const { proof, to = consoleHome } = c.req.valid("query");
+      const isProof = proof === "true";
       const { url, secrets } = await requireProvider(c).begin({ isProof });
-      setCookie(c, cookieName, packSecrets(secrets, isProof), {
+      setCookie(c, cookieName, packSignIn({ secrets, isProof, to }), {
         ...cookieTerms,
         maxAge: signInSeconds,
       });
@@ -97,7 +116,7 @@ export function openIdRoutes(services: Services) {
     })
     .openapi(finish, async (c) => {
       const provider = requireProvider(c);
-      const begun = unpackSecrets(getCookie(c, cookieName, "host"));
+      const begun = unpackSignIn(getCookie(c, cookieName, "host"));
       deleteCookie(c, cookieName, cookieTerms);
       if (!begun)
         throw new Problem(
@@ -123,17 +142,35 @@ export function openIdRoutes(services: Services) {
       });
       sessions.clear();
       setSessionCookie(c, secret);
-      return c.redirect(begun.isProof ? "/console/confirmed" : "/console/", 302);
+      return c.redirect(begun.isProof ? "/console/confirmed" : begun.to, 302);
     });
 }
 
-const packSecrets = ({ state, nonce, verifier }: SignInSecrets, isProof: boolean): string =>
-  [state, nonce, verifier, ...(isProof ? ["proof"] : [])].join("~");
+/** What this browser has to remember until the person comes back. */
+interface BegunSignIn {
+  secrets: SignInSecrets;
+  isProof: boolean;
+  /** The path of the console that opens afterwards. */
+  to: string;
+}
 
-function unpackSecrets(
-  cookie: string | undefined,
-): { secrets: SignInSecrets; isProof: boolean } | null {
-  const [state, nonce, verifier, purpose] = cookie?.split("~") ?? [];
-  if (!state || !nonce || !verifier) return null;
-  return { secrets: { state, nonce, verifier }, isProof: purpose === "proof" };
+const packSignIn = ({ secrets: { state, nonce, verifier }, isProof, to }: BegunSignIn): string =>
+  [
+    isProof ? "proof" : "session",
+    Buffer.from(to).toString("base64url"),
+    state,
+    nonce,
+    verifier,
+  ].join("~");
+
+function unpackSignIn(cookie: string | undefined): BegunSignIn | null {
+  const [purpose, to, state, nonce, verifier] = cookie?.split("~") ?? [];
+  if (to === undefined || !state || !nonce || !verifier) return null;
+  // The cookie is not signed: another path than one of the console is not followed.
+  const path = consolePath.safeParse(Buffer.from(to, "base64url").toString());
+  return {
+    secrets: { state, nonce, verifier },
+    isProof: purpose === "proof",
+    to: path.data ?? consoleHome,
+  };
 }

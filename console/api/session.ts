@@ -32,8 +32,10 @@ export async function readSessionAgain(client: QueryClient): Promise<Session | n
   return client.fetchQuery({ ...sessionQuery, staleTime: 0 });
 }
 
-/** Where people sign in through the OpenID provider of the installation. */
-export const openIdUrl = "/v1/session/oidc";
+const openIdUrl = "/v1/session/oidc";
+
+/** Where people sign in through the OpenID provider of the installation, to come back to the path `to` of the console. */
+export const openIdUrlFor = (to: string) => `${openIdUrl}?to=${encodeURIComponent(to)}`;
 
 /** The ways to sign in besides an API key. */
 export const waysToSignInQuery = queryOptions({

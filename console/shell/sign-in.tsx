@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useEffectEvent, useRef, useState } from "react";
-import { openIdUrl, sessionQuery, signIn, waysToSignInQuery } from "../api/session.ts";
+import { openIdUrlFor, sessionQuery, signIn, waysToSignInQuery } from "../api/session.ts";
 import { ApiProblem } from "../api/problem.ts";
 import { announceSignedIn } from "../api/signed-out.ts";
 import { Brand } from "./brand.tsx";
@@ -142,7 +142,7 @@ function SignInForm({ onSignedIn, opensTab = false }: SignInFormProps) {
       {ways?.openId && (
         <a
           className={styles.other}
-          href={openIdUrl}
+          href={openIdUrlFor(opensTab ? "/console/confirmed" : currentPath())}
           {...(opensTab && { target: "_blank", rel: "noreferrer" })}
         >
           Sign in with your organisation
@@ -152,6 +152,9 @@ function SignInForm({ onSignedIn, opensTab = false }: SignInFormProps) {
     </form>
   );
 }
+
+/** Where the person wanted to go, without the code of a link that signs in. */
+const currentPath = () => `${location.pathname}${location.search}`;
 
 function describeFault(error: Error): string {
   if (!(error instanceof ApiProblem)) return "The API gave no answer. Try again in a moment.";

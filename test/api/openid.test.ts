@@ -51,8 +51,9 @@ const cookieNamed = (headers: Headers, name: string) =>
   cookiesOf(headers).find(([pair]) => pair.startsWith(`${name}=`));
 
 /** Begins to sign in, as a browser that follows the redirect to the provider, and returns what the provider sends it back with. */
-async function goToProvider({ proof = false } = {}) {
-  const begun = await browse(api, "GET", `/v1/session/oidc${proof ? "?proof=true" : ""}`);
+async function goToProvider({ proof = false, to = "" } = {}) {
+  const query = new URLSearchParams({ ...(proof && { proof: "true" }), ...(to && { to }) });
+  const begun = await browse(api, "GET", `/v1/session/oidc?${query}`);
   expect(begun.status).toBe(302);
   const [cookie, ...terms] = cookieNamed(begun.headers, "__Host-tidings-sign-in")!;
   const answer = await fetch(begun.headers.get("location")!, { redirect: "manual" });
@@ -151,6 +152,29 @@ describe("signing in through an OpenID provider", () => {
     expect((await make(plain.sent)).status).toBe(401);
   });
 
+  it("leads back to where the person wanted to go, within the console only", async () => {
+    const leadsTo = async (to: string, change = (cookie: string) => cookie) => {
+      const { cookie, back } = await goToProvider({ to });
+      return (await comeBack(back, change(cookie))).headers.get("location");
+    };
+    const to = "/console/deliveries?status=failed&q=%C3%A4~";
+    expect(await leadsTo(to)).toBe(to);
+    for (const elsewhere of [
+      "https://evil.example/console/",
+      "//evil.example/console/",
+      "/console/../v1/audit",
+      "/\\evil.example/console/",
+      "/docs",
+      `/console/${"x".repeat(1_000)}`,
+    ]) {
+      const path = `/v1/session/oidc?to=${encodeURIComponent(elsewhere)}`;
+      expect([elsewhere, (await browse(api, "GET", path)).status]).toEqual([elsewhere, 422]);
+    }
+    const forged = Buffer.from("//evil.example/").toString("base64url");
+    const forge = (cookie: string) => cookie.replace(/~[^~]*/, `~${forged}`);
+    expect(await leadsTo(to, forge)).toBe("/console/");
+  });
+
   it("refuses a person whose groups have no role", async () => {
     for (const groups of [[], ["others"], undefined, [{ ops: true }], "ops marketing"]) {
       issuer.state.person = { sub: "eve", claims: { groups } };
@@ -189,7 +213,7 @@ describe("signing in through an OpenID provider", () => {
 
   it("needs the verifier that was made for this sign-in", async () => {
     const { cookie, back } = await goToProvider();
-    const other = `${cookie.split("~").slice(0, 2).join("~")}~${"x".repeat(43)}`;
+    const other = `${cookie.split("~").slice(0, 4).join("~")}~${"x".repeat(43)}`;
     expect((await comeBack(back, other)).status).toBe(403);
     expect(issuer.state.refused).toEqual(["the code_verifier"]);
   });
@@ -219,7 +243,10 @@ describe("signing in through an OpenID provider", () => {
     await comeBack(back, cookie);
     const entries = await api.prisma.$queryRaw`SELECT to_jsonb(a) AS row FROM audit_entries a`;
     const written = `${api.logged.join("\n")}${JSON.stringify(entries)}`;
-    for (const secret of [...cookie.split("=")[1]!.split("~"), back.searchParams.get("code")!])
+    for (const secret of [
+      ...cookie.split("=")[1]!.split("~").slice(2),
+      back.searchParams.get("code")!,
+    ])
       expect(written).not.toContain(secret);
     expect(written).not.toContain("Ada");
   });
