@@ -6,6 +6,7 @@ import {
   type QueueListener,
   notifyListener,
 } from "../../ledger/queue-listener.ts";
+import { breakListeners } from "../support/listeners.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 
 const database = useLedgerDatabase({ keepRows: true });
@@ -64,9 +65,7 @@ it("has one listener to a queue, over all workers, and none to a campaign's lane
 it("calls once more when its connection breaks, and listens over a new one", async () => {
   const { told, listen } = earOf(startListener());
   const listening = await listen("critical/5");
-  await database.pool.query(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidings-worker-listening' AND datname = current_database()",
-  );
+  await breakListeners((sql) => database.pool.query(sql));
   await expect.poll(() => told).toEqual(["critical/5"]);
   expect(listening!.isConnected).toBe(false);
   await expect.poll(() => tell("critical/5")).toBe(false);

@@ -14,6 +14,7 @@ import { plainHistory } from "../support/plain-history.ts";
 import { mailbox, createPolicyWorld } from "../support/policy-world.ts";
 import type { Answer } from "../support/recording-channel.ts";
 import { createDevServer, queueEmptied } from "../support/temporal.ts";
+import { breakListeners } from "../support/listeners.ts";
 import { startWorkers } from "../support/workers.ts";
 
 let environment: TestWorkflowEnvironment;
@@ -289,9 +290,7 @@ describe("a queue's workflow", () => {
     };
     await askFor(10);
     expect(await activities()).toBe(1);
-    await pool.query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidings-worker-listening' AND datname = current_database()",
-    );
+    await breakListeners((sql) => pool.query(sql));
     await askFor(5);
     await listener.close();
     await askFor(5);
