@@ -36,7 +36,7 @@ export function createRemoveExpired({
   clock,
   roundMs = 60_000,
 }: {
-  pool: Pick<Pool, "query">;
+  pool: Pool;
   retention: Retention;
   clock: Pick<LedgerClock, "now" | "refresh">;
   /** The time of one activity, which removes many batches. The workflow then calls it again, and shows its progress. */

@@ -7,6 +7,12 @@ import { operatorRoutes } from "./access/operator-routes.ts";
 import { sessionListRoutes } from "./access/session-list-routes.ts";
 import { sessionRoutes } from "./access/session-routes.ts";
 import { actionRoutes } from "./actions/routes.ts";
+import { confirmRoutes } from "./sign-up/confirm-routes.ts";
+import { signUpRoutes } from "./sign-up/routes.ts";
+import { topicImportRoutes } from "./topics/import-routes.ts";
+import { recipientTopicRoutes } from "./topics/recipient-routes.ts";
+import { topicRoutes } from "./topics/routes.ts";
+import { topicSubscriberRoutes } from "./topics/subscriber-routes.ts";
 import { unsubscribeRoutes } from "./unsubscribing/routes.ts";
 import { alertRoutes } from "./alerts/routes.ts";
 import { attachmentRoutes } from "./attachments/routes.ts";
@@ -137,6 +143,8 @@ export const resources = {
   ],
   actions: [actionRoutes],
   unsubscribing: [unsubscribeRoutes],
+  topics: [topicRoutes, topicImportRoutes, topicSubscriberRoutes, recipientTopicRoutes],
+  signUp: [signUpRoutes, confirmRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
   access: [

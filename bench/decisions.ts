@@ -94,6 +94,7 @@ function generateKnown(seed: number): Parameters<typeof buildDecisionInput>[0][]
         holdCount: 0,
         group: null,
         stage: null,
+        topic: null,
       } satisfies Parameters<typeof buildDecisionInput>[0]["delivery"],
       source: {
         askedAt: new Date(at - random() * 60_000),

@@ -136,6 +136,7 @@ function createWorld(
       bodyLimitBytes: 10_000_000,
       allowedHosts: null,
       corsOrigins: [],
+      publicUrl: "",
       console: {
         hosts: [],
         publicOrigin: "",

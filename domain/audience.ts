@@ -75,6 +75,7 @@ const conditions = [
   z.strictObject({ reachableBy: z.enum(addressedChannels) }),
   z.strictObject({ received: campaignReference, orUnknown: z.literal(true).optional() }),
   z.strictObject({ missed: campaignReference }),
+  z.strictObject({ topic: resourceKey }),
 ] as const;
 
 export type Condition = z.infer<(typeof conditions)[number]>;
@@ -102,7 +103,7 @@ export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> =
   "must be { all: [filters] }, { any: [filters] } or { not: filter }; " +
     "{ attribute } with one of equals, in, includes, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
     "{ field } with one of equals, in, exists, startsWith, endsWith and contains, or for createdAt and updatedAt one of from and before; " +
-    "{ reachableBy: channel }, { received: campaign } or { missed: campaign }",
+    "{ reachableBy: channel }, { received: campaign }, { missed: campaign } or { topic: key }",
 );
 
 /** The values at the keys where a filter has its branches; the node may be any value. */

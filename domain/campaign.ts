@@ -8,6 +8,7 @@ import { typeKey } from "./policy/notification-type.ts";
 import { notificationData, requestedRoute, templateReference } from "./notification.ts";
 import { priorities } from "./priority.ts";
 import { nameText } from "./text.ts";
+import { topicKey } from "./topics.ts";
 
 export const campaignStatuses = [
   "draft",
@@ -49,6 +50,11 @@ export const newCampaign = z.strictObject({
     .enum(priorities)
     .optional()
     .meta({ description: "Defaults to the priority of the notification type, or to `normal`" }),
+  topic: topicKey.nullable().default(null).meta({
+    description:
+      "The key of the topic of the campaign: a link to unsubscribe ends the subscription to it, and it is sent to nobody who is not subscribed when it is due. Use `{ where: { topic: key } }` as its audience",
+    example: "newsletter",
+  }),
   route: requestedRoute.default(null),
   guarantee: z.enum(guarantees).default("at_least_once"),
   throttle: throttle.nullable().default(null),
@@ -69,6 +75,7 @@ export const campaignEdit = z
     // Without the defaults of a new campaign.
     data: notificationData.unwrap(),
     type: typeKey.nullable(),
+    topic: topicKey.nullable(),
     priority: z.enum(priorities),
     route: requestedRoute,
     guarantee: z.enum(guarantees),
@@ -175,6 +182,8 @@ export function editRefusal(
       if (correction)
         return "a correction goes to the recipients that the corrected campaign reached or missed";
       return frozenAt && "the audience is frozen: duplicate the campaign to send to another one";
+    case "topic":
+      return frozenAt && "the campaign has begun, and deliveries were decided by this topic";
     case "type":
       return frozenAt && "the campaign has begun, and deliveries were decided by this type";
     case "route":

@@ -7,6 +7,8 @@ export const eventKinds = [
   "delivery.completed",
   "recipient.unsubscribed",
   "recipient.resubscribed",
+  "topic.subscribed",
+  "topic.unsubscribed",
 ] as const;
 export type EventKind = (typeof eventKinds)[number];
 
@@ -22,6 +24,7 @@ export interface EventRow {
   until: string | null;
   automated: boolean;
   type: string | null;
+  topic: string | null;
 }
 
 /** An event as the API shows it, with public ids. */
@@ -41,6 +44,8 @@ export interface EventView {
   automated: boolean;
   /** For a recipient who unsubscribed from one notification type, or subscribed to it again: its key. */
   type: string | null;
+  /** For a recipient who subscribed to a topic or unsubscribed from one: its key. */
+  topic: string | null;
   at: string;
 }
 
@@ -56,6 +61,7 @@ export function eventView(row: EventRow): EventView {
     until,
     automated,
     type,
+    topic,
   } = row;
   return {
     id: publicId("event", id),
@@ -68,6 +74,7 @@ export function eventView(row: EventRow): EventView {
     until,
     automated,
     type,
+    topic,
     at: creationOf(id).toISOString(),
   };
 }

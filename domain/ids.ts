@@ -29,6 +29,7 @@ export const idPrefixes = {
   alert: "alr",
   savedView: "viw",
   process: "prc",
+  topic: "top",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -15,6 +15,7 @@ export const retentionTables = [
   "inline_contents",
   "attachments",
   "inbox_items",
+  "topic_subscriptions",
 ] as const;
 
 export type RetentionTable = (typeof retentionTables)[number];
@@ -32,6 +33,9 @@ export interface Retention {
   inboxDays: number;
 }
 
+/** How long a request to subscribe waits for its confirmation. */
+const unconfirmedDays = 30;
+
 /** A minimum for recalled campaigns: they may still be corrected, and their deliveries show who received the message. */
 const recalledDays = 30;
 
@@ -48,6 +52,7 @@ export function retentionCutoff(table: RetentionTable, retention: Retention, now
     attachments: retention.deliveriesDays,
     idempotency_keys: retention.idempotencyDays,
     inbox_items: retention.inboxDays,
+    topic_subscriptions: unconfirmedDays,
   }[table];
   return new Date(now.getTime() - days * dayMs);
 }

@@ -36,6 +36,7 @@ export const scopes = Object.keys(scopeRoles) as [Scope, ...Scope[]];
 const resources: Record<string, string> = {
   recipients: "recipients",
   tombstones: "recipients",
+  topics: "recipients",
   audiences: "segments",
   segments: "segments",
   suppressions: "suppressions",

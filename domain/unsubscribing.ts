@@ -3,23 +3,27 @@ import { formatUuid } from "./ids.ts";
 import type { Priority } from "./priority.ts";
 import type { ActionTarget } from "./tokens.ts";
 
-/** What the recipient of an email can unsubscribe from: one notification type by email, or, with null, all email that can be switched off. */
+/** What the recipient of an email can unsubscribe from: a topic, one notification type by email, or, with both null, all email that can be switched off. */
 export interface Unsubscription {
   recipientId: string;
   typeId: string | null;
+  topicId: string | null;
   /** The message that contains the link. */
   message: ActionTarget;
 }
 
 /** The mailing list that an email belongs to (RFC 2919), from which its recipient can unsubscribe. */
 export interface MailingList {
-  /** The key of the type, or what the list consists of: the first part of its List-Id. */
+  /** The key of the topic or type, or what the list consists of: the first part of its List-Id. */
   name: string;
   typeId: string | null;
+  topicId: string | null;
 }
 
 interface ListedMessage {
   type: { id: string; key: string; mandatory: boolean } | null;
+  /** The topic of its campaign. */
+  topic: { id: string; key: string } | null;
   isOfCampaign: boolean;
   group: "batch" | "digest" | null;
   priority: Priority;
@@ -30,11 +34,12 @@ interface ListedMessage {
  * a single message without a type.
  */
 export function findMailingList(message: ListedMessage): MailingList | null {
-  const { type, isOfCampaign, group, priority } = message;
+  const { type, topic, isOfCampaign, group, priority } = message;
   if (priority === "critical" || (type?.mandatory ?? false)) return null;
-  if (group === "digest") return { name: "digests", typeId: null };
-  if (type !== null) return { name: type.key, typeId: type.id };
-  return isOfCampaign ? { name: "campaigns", typeId: null } : null;
+  if (group === "digest") return { name: "digests", typeId: null, topicId: null };
+  if (topic !== null && group === null) return { name: topic.key, typeId: null, topicId: topic.id };
+  if (type !== null) return { name: type.key, typeId: type.id, topicId: null };
+  return isOfCampaign ? { name: "campaigns", typeId: null, topicId: null } : null;
 }
 
 /** Signs and verifies the tokens in links to unsubscribe. They do not expire, and contain ids only. */
@@ -44,20 +49,21 @@ export interface UnsubscribeTokens {
   verify(token: string): Unsubscription | null;
 }
 
-/** The flags in the first byte; the recipient, the message and the type, each of 16 bytes, follow. */
+/** The flags in the first byte; the recipient, the message and the type or the topic, each of 16 bytes, follow. */
 const hasType = 1;
 const isGroup = 2;
+const hasTopic = 4;
 const idBytes = 16;
 
 /** @param secrets the secrets for `createCompactTokens` */
 export function createUnsubscribeTokens(secrets: readonly string[]): UnsubscribeTokens {
   const tokens = createCompactTokens(secrets, "unsubscribe");
   return {
-    sign({ recipientId, typeId, message }) {
+    sign({ recipientId, typeId, topicId, message }) {
       const [id, group] = "group" in message ? [message.group, isGroup] : [message.delivery, 0];
-      const ids = `${recipientId}${id}${typeId ?? ""}`.replaceAll("-", "");
+      const ids = `${recipientId}${id}${topicId ?? typeId ?? ""}`.replaceAll("-", "");
       const content = Buffer.allocUnsafe(1 + ids.length / 2);
-      content[0] = (typeId === null ? 0 : hasType) | group;
+      content[0] = (topicId !== null ? hasTopic : typeId !== null ? hasType : 0) | group;
       content.write(ids, 1, "hex");
       return tokens.sign(content);
     },
@@ -72,6 +78,7 @@ export function createUnsubscribeTokens(secrets: readonly string[]): Unsubscribe
         recipientId: idAt(0),
         message: flags & isGroup ? { group: id } : { delivery: id },
         typeId: flags & hasType ? idAt(2) : null,
+        topicId: flags & hasTopic ? idAt(2) : null,
       };
     },
   };

@@ -173,6 +173,7 @@ export function createFilterCompiler(alias: string, firstPlaceholder: number) {
     if ("zoneIn" in node) return ofZones("IN", node.zoneIn);
     if ("zoneNotIn" in node) return ofZones("NOT IN", node.zoneNotIn);
     if ("reachableBy" in node) return hasAddress(node.reachableBy, alias, bind);
+    if ("topic" in node) return isSubscribedTo(bind(node.topic), alias);
     if ("missed" in node)
       return ofDelivery(node.missed, `d.status = 'failed' AND NOT ${mayHaveBeenReceived("d")}`);
     const surely = "d.status IN ('sent', 'delivered')";
@@ -196,6 +197,10 @@ export const hasAddress = (
   // The first condition is that of the index `recipients_with_addresses`.
   return `(cardinality(${recipient}.address_channels) > 0 AND ${bind(channel)}::channel = ANY (${recipient}.address_channels))`;
 };
+
+/** The SQL condition that a recipient is subscribed to the topic with a key. */
+const isSubscribedTo = (key: string, recipient: string): string =>
+  `EXISTS (SELECT FROM topic_subscriptions AS s JOIN topics AS t ON t.id = s.topic_id WHERE t.key = ${key} AND s.recipient_id = ${recipient}.id AND s.status = 'subscribed')`;
 
 /**
  * Whether a delivery that is not known to be sent may have arrived: its outcome is unknown, or one of its attempts had no answer, whatever

@@ -41,6 +41,8 @@ export interface DueDelivery extends LeasedRow {
   /** Whether the worker died or lost its lease during the hand-over; `token` is then that of the expired claim. */
   interrupted: boolean;
   erased: boolean;
+  /** Whether its campaign has a topic to which the recipient is not subscribed. */
+  isUnsubscribed: boolean;
   recipient: RecipientView;
   /** The channels on which the recipient has addresses in `addresses`. */
   addressChannels: readonly Channel[];
@@ -98,6 +100,9 @@ const dueColumns = {
   groupClosesMs: column<number>(inMs("g.closes_at")),
   groupTypeId: column<string | null>("g.type_id"),
   erased: column<boolean>("r.erased_at IS NOT NULL"),
+  isUnsubscribed: column<boolean>(
+    "CASE WHEN c.topic_id IS NULL THEN false ELSE NOT EXISTS (SELECT FROM topic_subscriptions s WHERE s.recipient_id = d.recipient_id AND s.topic_id = c.topic_id AND s.status = 'subscribed') END",
+  ),
   recipientId: column<string>("r.id"),
   externalId: column<string | null>("r.external_id"),
   email: column<string | null>("r.email"),
@@ -178,6 +183,7 @@ export function toDueDelivery(row: DueRow): DueDelivery {
     unansweredCount: of("unansweredCount"),
     interrupted: of("interrupted"),
     erased: of("erased"),
+    isUnsubscribed: of("isUnsubscribed"),
     recipient: {
       id: of("recipientId"),
       externalId: of("externalId"),

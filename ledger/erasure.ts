@@ -128,6 +128,12 @@ const suppressionsStatement = defineStatement<Hashing>(
    WHERE s.channel = k.channel AND s.address = k.address`,
 );
 
+/** Who was subscribed is forgotten. What they consented to stays, without where they did. */
+const subscriptionsStatement = defineStatement<{ id: string }>(
+  `WITH sources AS (UPDATE consent_entries SET source = NULL WHERE recipient_id = :id::uuid AND source IS NOT NULL)
+   DELETE FROM topic_subscriptions WHERE recipient_id = :id::uuid`,
+);
+
 /** The items contain the texts of messages. */
 const inboxStatement = defineStatement<{ id: string }>(
   "DELETE FROM inbox_items WHERE recipient_id = :id::uuid",
@@ -183,6 +189,7 @@ export async function erasePerson(
   await execute(eventsStatement, { id });
   await execute(preferencesStatement, { id });
   await execute(inboxStatement, { id });
+  await execute(subscriptionsStatement, { id });
   await eraseAddresses(execute, id);
   await eraseFromAnswers(execute, search);
   const addresses = [

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import type { Channel } from "../domain/channel.ts";
+import type { DecisionInput } from "../domain/policy/decision.ts";
 import { noGrants } from "../domain/policy/limits.ts";
 import type { NotificationType } from "../domain/policy/notification-type.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
@@ -110,13 +111,17 @@ export interface RequestRow {
   reason: Reason | null;
   holdCount: number;
   groupId: string | null;
+  /** The topic of its campaign, and whether the recipient is subscribed to it now. */
+  topic: DecisionInput["message"]["topic"];
 }
 
 /** The SQL columns of a `RequestRow`, from deliveries `d` joined with `requestTables`. */
 export const requestColumns = `d.id, d.recipient_id AS "recipientId", d.notification_id AS "notificationId", d.campaign_id IS NOT NULL OR NOT ${isStage("d")} AS "withoutRepeats", coalesce(n.type_id, c.type_id) AS "typeId",
   d.priority, d.channel, coalesce(n.created_at, c.created_at) AS "createdAt", coalesce(n.send_at, c.frozen_at, d.created_at) AS "askedAt",
   n.occurs_at AS "occursAt", n.expires_at AS "expiresAt", coalesce(n.batchable, true) AS batchable, coalesce(n.bypass_rate_limit, false) AS "bypassRateLimit",
-  CASE WHEN ${isStage("d")} THEN n.dedup_key END AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId"`;
+  CASE WHEN ${isStage("d")} THEN n.dedup_key END AS "dedupKey", n.collapse_key AS "collapseKey", d.due_at AS "dueAt", d.reason, d.hold_count AS "holdCount", d.group_id AS "groupId",
+  (SELECT jsonb_build_object('key', t.key, 'isSubscribed', EXISTS (SELECT FROM topic_subscriptions s WHERE s.topic_id = t.id AND s.recipient_id = d.recipient_id AND s.status = 'subscribed'))
+   FROM topics t WHERE t.id = c.topic_id) AS topic`;
 
 export const requestTables =
   "deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id";

@@ -3,6 +3,7 @@ import { campaignGate } from "../domain/delivery/gates.ts";
 import { firstUuidAt, parsePublicId } from "../domain/ids.ts";
 import { isStage } from "./conditions.ts";
 import { changesOfEnded, countChanges } from "./delivery-counts.ts";
+import { removeUnconfirmed } from "./unconfirmed.ts";
 import {
   recallCutoff,
   retentionCutoff,
@@ -161,7 +162,7 @@ export function createExpired({
   pool,
   retention,
 }: {
-  pool: Pick<Pool, "query">;
+  pool: Pool;
   retention: Retention;
 }) {
   async function run(text: string, values: unknown[]): Promise<Removal> {
@@ -231,6 +232,8 @@ export function createExpired({
           return run(eventsSql, ids);
         case "groups":
           return run(withoutDeliveriesSql("groups", "group_id"), ids);
+        case "topic_subscriptions":
+          return removeUnconfirmed(pool, { before: cutoff, after });
         case "inbox_items":
           return run(inboxSql, [after ?? new Date(0), cutoff]);
         case "idempotency_keys":

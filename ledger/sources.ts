@@ -16,6 +16,8 @@ export interface Source {
   data: Record<string, unknown>;
   guarantee: "at_least_once" | "at_most_once";
   type: NotificationType | null;
+  /** The topic of a campaign; null without one. */
+  topic: { id: string; key: string } | null;
   /** The sender of its mails, from the campaign, the template or the type; null where none of them has one. */
   email: EmailIdentity | null;
   createdAt: Date;
@@ -68,9 +70,10 @@ export function createSources(pool: Pool): Sources {
     if (ids.size === 0) return new Map();
     const own =
       table === "campaigns"
-        ? `s.email, s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
+        ? `CASE WHEN s.topic_id IS NOT NULL THEN (SELECT jsonb_build_object('id', t.id, 'key', t.key) FROM topics t WHERE t.id = s.topic_id) END AS topic,
+          s.email, s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
           NULL AS "dedupKey", NULL AS "collapseKey", cardinality(s.attachment_ids) = 0 AS batchable, s.attachment_ids AS "attachmentIds", false AS "bypassRateLimit", NULL AS "entityId", '[]'::jsonb AS actions`
-        : `'{}'::jsonb AS email, 'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
+        : `NULL::jsonb AS topic, '{}'::jsonb AS email, 'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
           s.expires_at AS "expiresAt", s.dedup_key AS "dedupKey", s.collapse_key AS "collapseKey", s.batchable,
           s.bypass_rate_limit AS "bypassRateLimit", s.entity_id AS "entityId", s.actions`;
     const { rows } = await pool.query<

@@ -64,18 +64,28 @@ const eventStatement = defineStatement<{
   deliveryId: string | null;
   recipientId: string;
   type: string | null;
+  topic: string | null;
 }>(`
   INSERT INTO events (id, kind, delivery_id, recipient_id, data, due_at, created_at)
-  VALUES (uuid_v7(ledger_now()), :kind::text, :deliveryId::uuid, :recipientId::uuid, jsonb_strip_nulls(jsonb_build_object('type', :type::text)), ledger_now(), ledger_now())`);
+  VALUES (uuid_v7(ledger_now()), :kind::text, :deliveryId::uuid, :recipientId::uuid, jsonb_strip_nulls(jsonb_build_object('type', :type::text, 'topic', :topic::text)), ledger_now(), ledger_now())`);
 
 /** Records that a recipient has unsubscribed or subscribed again, and by which delivery, if it was a single one. */
 export const recordSubscription = (
   execute: Execute,
-  event: {
-    kind: "recipient.unsubscribed" | "recipient.resubscribed";
+  {
+    topic = null,
+    ...event
+  }: {
+    kind:
+      | "recipient.unsubscribed"
+      | "recipient.resubscribed"
+      | "topic.subscribed"
+      | "topic.unsubscribed";
     deliveryId: string | null;
     recipientId: string;
-    /** The key of the type; null for all email. */
+    /** The key of the type; null for all email, and for a topic. */
     type: string | null;
+    /** The key of the topic. */
+    topic?: string | null;
   },
-): Promise<unknown> => execute(eventStatement, event);
+): Promise<unknown> => execute(eventStatement, { ...event, topic });

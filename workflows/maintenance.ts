@@ -37,6 +37,7 @@ const addedTables: ReadonlySet<RetentionTable> = new Set<RetentionTable>([
   "inline_contents",
   "attachments",
   "inbox_items",
+  "topic_subscriptions",
 ]);
 
 /**

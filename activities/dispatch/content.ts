@@ -51,6 +51,7 @@ export interface Part {
     | "content"
     | "data"
     | "type"
+    | "topic"
     | "email"
     | "occursAt"
     | "entityId"
@@ -142,22 +143,22 @@ export function createSummaries({
 
       /** The mailing list of an email, of which `part` is the first or the only part. */
       const listOf = (
-        { delivery, source: { type } }: Part,
+        { delivery, source: { type, topic } }: Part,
         group: GroupKind | null,
         message: ActionTarget,
       ): Pick<Content, "list"> => {
         const { channel, campaignId, priority, recipient } = delivery;
         if (channel !== "email") return {};
         const isOfCampaign = campaignId !== null;
-        const list = findMailingList({ type, isOfCampaign, group, priority });
+        const list = findMailingList({ type, topic, isOfCampaign, group, priority });
         if (list === null) return {};
-        const { name, typeId } = list;
+        const { name, ...scope } = list;
         const campaign = isOfCampaign ? publicId("campaign", campaignId) : "";
         const kind = group ?? (isOfCampaign ? "campaign" : "notification");
         return {
           list: {
             name,
-            unsubscribeUrl: links.forUnsubscribing({ recipientId: recipient.id, typeId, message }),
+            unsubscribeUrl: links.forUnsubscribing({ recipientId: recipient.id, ...scope, message }),
             feedback: `${campaign}:${name}:${kind}`,
             isBulk: isOfCampaign,
           },

@@ -239,6 +239,7 @@ function buildInput(
       holdCount: delivery.holdCount,
       group: delivery.group,
       stage: stage?.stage.after ? { ...stage.stage.after, earlier: stage.earlier } : null,
+      topic: source.topic && { key: source.topic.key, isSubscribed: !delivery.isUnsubscribed },
     },
     source,
     type: source.type,

@@ -13,21 +13,12 @@ import { goneAfterMs } from "../../domain/processes.ts";
 import { type AlertRow, markNotified, readAlertFacts, settleAlerts } from "../../ledger/alerts.ts";
 import { readProcesses } from "../../ledger/processes.ts";
 import { executeOn } from "../../ledger/sql.ts";
-import type { Caller } from "../http/keyring.ts";
 import { acceptNotification } from "../notifications/accept.ts";
 import { acceptanceOf } from "../notifications/accept-request.ts";
+import { systemCaller } from "../notifications/system-caller.ts";
 import { assessReading } from "../operations/assessment.ts";
 import type { Services } from "../services.ts";
 import { UninterruptedTime } from "./uninterrupted-time.ts";
-
-/** The author of notifications about alerts. */
-const author: Caller = {
-  id: "tidings",
-  scope: "tidings",
-  role: "admin",
-  scopes: null,
-  requestsPerMinute: null,
-};
 
 /** Notifications about alerts have this type if it exists, so that operators can choose their route and preferences. */
 const alertType = "tidings-alert";
@@ -136,8 +127,8 @@ export class AlertWatch {
     const { queues, text } = await acceptNotification(
       acceptanceOf(this.#services, acceptTogether),
       notification,
-      { caller: author, requestId: `alert-${key}`, address: null },
-      { scope: author.scope, key: hash(`alert ${key}`), hash: hash(key) },
+      { caller: systemCaller, requestId: `alert-${key}`, address: null },
+      { scope: systemCaller.scope, key: hash(`alert ${key}`), hash: hash(key) },
     );
     for (const queue of queues) wakes.queue(queue, { requestId: `alert-${key}` });
     return parsePublicId("notification", (JSON.parse(text) as { id: string }).id)!;

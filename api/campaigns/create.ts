@@ -14,6 +14,7 @@ import { setEtag } from "../http/etag.ts";
 import type { Work } from "../http/idempotency.ts";
 import { pinVersion } from "../templates/version-cache.ts";
 import { holdType } from "../notification-types/lookup.ts";
+import { holdTopic } from "../topics/store.ts";
 import type { Services } from "../services.ts";
 
 /** The schema of a campaign in a body. */
@@ -38,7 +39,7 @@ export async function createCampaign(
   services: Pick<Services, "clock" | "config" | "wakes" | "templateVersions">,
   tx: Prisma.TransactionClient,
   action: string,
-  { template, type: typeKey, throttle, attachments, startAt, ...wanted }: Wanted,
+  { template, type: typeKey, topic: topicKey, throttle, attachments, startAt, ...wanted }: Wanted,
 ): Promise<Work<CampaignAnswer>> {
   const { clock, config, wakes, templateVersions } = services;
   const version = await pinVersion(templateVersions, tx, { template, data: wanted.data });
@@ -46,6 +47,7 @@ export async function createCampaign(
   await segmentsOf(tx, wanted.audience);
   if (startAt) await requireProofForMany(c, services, tx, wanted.audience);
   const type = typeKey === null ? null : await holdType(tx, typeKey);
+  const topic = topicKey === null ? null : await holdTopic(tx, topicKey);
   const now = clock();
   const attachmentIds = await holdAttachments(executeIn(tx), attachments, now);
   const id = newUuid(now);
@@ -59,6 +61,7 @@ export async function createCampaign(
       route: wanted.route ?? Prisma.DbNull,
       attachmentIds,
       typeId: type?.id ?? null,
+      topicId: topic?.id ?? null,
       priority: wanted.priority ?? type?.definition.priority ?? "normal",
       status: startAt ? "scheduled" : "draft",
       startAt: startAt ?? null,

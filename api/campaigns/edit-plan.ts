@@ -11,6 +11,7 @@ import { Prisma } from "../../prisma/generated/client.ts";
 import { type FieldError, invalid, Problem } from "../http/problem.ts";
 import { holdType } from "../notification-types/lookup.ts";
 import { segmentsOf } from "../segments/audience.ts";
+import { holdTopic } from "../topics/store.ts";
 import type { Services } from "../services.ts";
 import { dataErrors, pinVersion } from "../templates/version-cache.ts";
 import type { CampaignAnswer, CampaignRow, ReadCampaign } from "./store.ts";
@@ -53,6 +54,7 @@ export async function planEdit(
   if (wanted.email) refuseForeignSender(wanted.email, config, "/email");
   if (wanted.audience && isEdited("audience")) await segmentsOf(client, wanted.audience);
   const type = wanted.type && isEdited("type") ? await holdType(client, wanted.type) : null;
+  const topic = wanted.topic && isEdited("topic") ? await holdTopic(client, wanted.topic) : null;
   const attachmentIds =
     wanted.attachments && isEdited("attachments")
       ? await holdAttachments(executeIn(client), wanted.attachments, clock())
@@ -79,6 +81,7 @@ export async function planEdit(
       ...(attachmentIds && { attachmentIds }),
       ...(isEdited("route") && { route: wanted.route ?? Prisma.DbNull }),
       ...(isEdited("type") && { typeId: type?.id ?? null }),
+      ...(isEdited("topic") && { topicId: topic?.id ?? null }),
       ...start,
       ...(supersedes && { revision: row.revision + 1 }),
     },

@@ -195,10 +195,11 @@ export function campaignRecallRoutes(services: Services) {
             },
           ]);
         await requireCorrectable(tx, corrected, to);
-        const { type, priority, route, guarantee, throttle, email } = corrected.json;
+        const { type, topic, priority, route, guarantee, throttle, email } = corrected.json;
         return createCampaign(c, services, tx, "campaign.correct", {
           ...wanted,
           type: wanted.type === undefined ? type : wanted.type,
+          topic,
           priority: wanted.priority ?? priority,
           route,
           guarantee,

@@ -137,6 +137,7 @@ export function campaignRoutes(services: Services) {
           audience: changes.audience ?? audience.parse(row.audience),
           data: changes.data ?? json.data,
           type: changes.type === undefined ? json.type : changes.type,
+          topic: changes.topic === undefined ? json.topic : changes.topic,
           priority: changes.priority ?? json.priority,
           route: changes.route === undefined ? json.route : changes.route,
           guarantee: changes.guarantee ?? json.guarantee,

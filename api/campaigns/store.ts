@@ -19,6 +19,7 @@ export const campaignExample = {
   audience: { where: { attribute: "plan", equals: "pro" } },
   data: { discount: "20%" },
   type: null,
+  topic: null,
   priority: "normal",
   guarantee: "at_least_once",
   route: { stages: [{ via: ["push", "email"] }] },
@@ -61,6 +62,10 @@ export const campaignAnswer = z
     data: z.record(z.string(), z.unknown()),
     type: z.string().nullable().openapi({
       description: "The key of the notification type; null if the campaign has no type",
+    }),
+    topic: z.string().nullable().openapi({
+      description:
+        "The key of the topic of the campaign; null if it has none. It is sent to nobody who is not subscribed to it when it is due",
     }),
     priority: z.enum(priorities),
     guarantee: z.enum(guarantees),
@@ -127,7 +132,11 @@ export const changedCampaignAnswer = campaignAnswer
   .openapi("ChangedCampaign", { example: { ...campaignExample, inFlight: 3 } });
 
 /** The part of a Prisma query that reads the relations of a campaign that the API shows. */
-export const campaignInclude = { ...withTemplate, type: { select: { key: true } } } as const;
+export const campaignInclude = {
+  ...withTemplate,
+  type: { select: { key: true } },
+  topic: { select: { key: true } },
+} as const;
 
 export type CampaignRow = Prisma.CampaignGetPayload<{ include: typeof campaignInclude }>;
 
@@ -141,6 +150,7 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
     audience: row.audience as Record<string, unknown>,
     data: row.data as Record<string, unknown>,
     type: row.type?.key ?? null,
+    topic: row.topic?.key ?? null,
     priority,
     guarantee,
     route: row.route as CampaignAnswer["route"],

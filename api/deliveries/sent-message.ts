@@ -6,6 +6,7 @@ import { publicId } from "../../domain/ids.ts";
 import type { NotificationAction } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
+import { confirmLinkVariable } from "../../domain/topics.ts";
 import { actionLabels } from "../../domain/templates/summary.ts";
 import type { RecipientScope } from "../../domain/templates/template.ts";
 import { parseMailbox, type Sender } from "../../domain/address.ts";
@@ -75,9 +76,11 @@ export async function readSentMessage(
 /** Where the links of actions lead in a message that is shown: the true links act for the recipient. */
 const actionAddress = "https://example.invalid/action";
 
-/** The data of the message, with its actions, whose links are replaced. */
-export const shownData = ({ data, actions }: SentMessageRow): Record<string, unknown> =>
-  actions.length === 0
+/** The data of the message, with its actions. The links of these, and those that confirm subscriptions, are replaced. */
+export function shownData({ data: given, actions }: SentMessageRow): Record<string, unknown> {
+  const data =
+    confirmLinkVariable in given ? { ...given, [confirmLinkVariable]: actionAddress } : given;
+  return actions.length === 0
     ? data
     : {
         ...data,
@@ -87,6 +90,7 @@ export const shownData = ({ data, actions }: SentMessageRow): Record<string, unk
           url: actionAddress,
         })),
       };
+}
 
 /** Whether the message was handed over, or may have been. */
 export const wasSent = ({ status }: Pick<SentMessageRow, "status">): boolean =>

@@ -96,6 +96,11 @@ export async function explainDelivery(
         ...row,
         ...waiting,
         stage: stage?.stage.after ? { ...stage.stage.after, earlier: stage.earlier } : null,
+        topic: row.topic && {
+          ...row.topic,
+          // Whether they were subscribed then shows in the decision.
+          ...(recorded && { isSubscribed: row.reason !== "not_subscribed" }),
+        },
       },
       source: row,
       type: ruleset.type,

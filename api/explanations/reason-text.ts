@@ -37,6 +37,7 @@ export const reasonTexts: Record<Reason, string> = {
   expired: "it expired before it could be sent",
   type_off: "messages of its type are switched off",
   channel_off: "messages on its channel are switched off, or its type does not allow the channel",
+  not_subscribed: "the recipient is not subscribed to the topic of its campaign",
   below_minimum_priority: "its priority is below the lowest that the recipient wants",
   duplicate:
     "a message with the same deduplication key was requested for the recipient shortly before",

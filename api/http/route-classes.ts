@@ -72,6 +72,16 @@ export const routeClasses = {
     waitSeconds: 2,
     connections: "public",
   },
+  signUp: {
+    purpose: "signing up for topics",
+    body: 4 * kib,
+    bodySeconds: 10,
+    atOnce: 4,
+    perCaller: 2,
+    waiting: 64,
+    waitSeconds: 2,
+    connections: "public",
+  },
   recipient: {
     purpose: "operations of recipients on their own data",
     body: 16 * kib,

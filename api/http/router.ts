@@ -51,6 +51,8 @@ interface ApiConfig {
   corsOrigins: readonly string[];
   /** The streams of inboxes that may be open at once. */
   inboxStreams: number;
+  /** The address at which recipients reach the API, without a trailing slash. */
+  publicUrl: string;
   /** The time between two heartbeats of a stream, in milliseconds: 25 seconds by default for an inbox, 15 for the console. */
   heartbeatMs?: number;
   console: ConsoleConfig;
@@ -250,6 +252,8 @@ export interface TableRow {
   needsProof: boolean;
   /** Whether the route reads its body. A route that does not ignores any body. */
   readsBody: boolean;
+  /** Whether its body is a form of a page, not JSON. */
+  takesForm: boolean;
 }
 
 /** Makes the row of a route that was defined by `defineRoute`. */
@@ -272,6 +276,7 @@ export function tableRow(route: RouteConfig): TableRow {
     crossOrigin: crossOrigin === true,
     needsProof: needsProof === true,
     readsBody: route.request?.body !== undefined,
+    takesForm: formType in (route.request?.body?.content ?? {}),
   };
 }
 
@@ -280,6 +285,14 @@ function securityOf(access: Access) {
   if (access === "session") return [{ session: [] }];
   return access === "recipient" ? [{ recipientToken: [] }] : [{ apiKey: [] }];
 }
+
+const formType = "application/x-www-form-urlencoded";
+
+/** Makes the `request.body` of a route that takes the form of a page. */
+export const formContent = <Schema extends z.ZodType>(schema: Schema) => ({
+  required: true,
+  content: { [formType]: { schema } } as { [type in typeof formType]: { schema: Schema } },
+});
 
 /** Makes the `request.body` of a route that takes JSON. */
 export const jsonContent = <Schema extends z.ZodType>(schema: Schema) => ({

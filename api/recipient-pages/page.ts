@@ -19,7 +19,7 @@ export interface PageButton {
 }
 
 const style =
-  ":root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center}h1{font-size:1.6rem}button{font:inherit;min-height:2.75rem;padding:.5em 1.5em;margin:.25rem}.secondary{background:none;border:0;color:inherit;text-decoration:underline}";
+  ":root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center}h1{font-size:1.6rem}button{font:inherit;min-height:2.75rem;padding:.5em 1.5em;margin:.25rem}.secondary{background:none;border:0;color:inherit;text-decoration:underline}.fields{text-align:start}.fields label{display:block;margin:1rem 0 .25rem}.fields input:not([type=checkbox]){font:inherit;box-sizing:border-box;width:100%;min-height:2.75rem;padding:.25em .5em}.fields .choice{display:flex;align-items:center;gap:.5rem;min-height:2.75rem;margin:0}.choice input{width:1.25rem;height:1.25rem}.fields button{width:100%;margin:1.5rem 0 0}.away{position:absolute;left:-999rem}[role=alert]{font-weight:600}";
 
 /** The Content-Security-Policy of a page: it allows only the page’s own style, and its forms to be sent to the same server. */
 const policy = [
@@ -44,7 +44,15 @@ export const pageHeaders = {
   "X-Content-Type-Options": "nosniff",
 } as const;
 
-export function renderPage({ lang, title, texts, buttons }: Page): string {
+export const renderPage = ({ texts, buttons, ...page }: Page): string =>
+  renderShell(
+    page,
+    texts.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("") +
+      buttons.map(renderButton).join(""),
+  );
+
+/** Renders a page around HTML in which everything is escaped. */
+export function renderShell({ lang, title }: Pick<Page, "lang" | "title">, html: string): string {
   return `<!doctype html>
 <html lang="${lang}">
 <head>
@@ -55,7 +63,7 @@ export function renderPage({ lang, title, texts, buttons }: Page): string {
 </head>
 <body>
 <h1>${escapeHtml(title)}</h1>
-${texts.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("")}${buttons.map(renderButton).join("")}</body>
+${html}</body>
 </html>
 `;
 }
@@ -63,7 +71,7 @@ ${texts.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("")}${buttons.map(ren
 const renderButton = ({ text, query, isSecondary }: PageButton): string =>
   `<form method="post"${query === undefined ? "" : ` action="?${query}"`}><button type="submit"${isSecondary ? ' class="secondary"' : ""}>${escapeHtml(text)}</button></form>\n`;
 
-const escapeHtml = (text: string) =>
+export const escapeHtml = (text: string) =>
   text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

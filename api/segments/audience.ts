@@ -50,7 +50,8 @@ const notes: Record<string, object> = {
       "`attribute` is a key of the attributes, or the list of keys that lead to a nested value; `includes` matches a list that contains a value. A filter has at most 100 conditions, in at most 8 levels. " +
       "`reachableBy` matches recipients who have an address on a channel: with `push`, a device that is registered for it. " +
       "`received` matches recipients to whom the campaign was sent, and with `orUnknown` also those to whom it may have been sent. " +
-      "`missed` matches recipients to whom the campaign was certainly not sent, because sending failed.",
+      "`missed` matches recipients to whom the campaign was certainly not sent, because sending failed. " +
+      "`topic` matches recipients who are subscribed to the topic with that key.",
     example: {
       all: [
         { attribute: "plan", equals: "pro" },
@@ -60,7 +61,7 @@ const notes: Record<string, object> = {
   },
   RoutingFilter: {
     description:
-      "For which messages and recipients a routing rule holds. It has the conditions of segments on the recipient, except `received` and `missed`, and conditions on the message: " +
+      "For which messages and recipients a routing rule holds. It has the conditions of segments on the recipient, except `received`, `missed` and `topic`, and conditions on the message: " +
       "`data` is a key of its data, or the list of keys that lead to a nested value, with the operators of `attribute`; `field` is `type`, `entityId`, `priority` or `source`, " +
       "or `hour` (0 to 23) or `weekday` in the recipient’s local time at the earliest time of sending. A condition on a value that is missing is false, and true under `not`. " +
       "A filter has at most 100 conditions, in at most 8 levels.",

@@ -20,6 +20,7 @@ import { releaseFor } from "../deliveries/release.ts";
 import type { ApiEnv } from "../http/context.ts";
 import type { ApiDeps } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
+import { changeNamedTopic, readNamedTopic } from "./topic.ts";
 import { trimPreferenceVersions } from "../recipients/preference-versions.ts";
 import { importSuppressions } from "../suppressions/store.ts";
 
@@ -31,7 +32,7 @@ type Choice = (typeof choices)[number];
 export interface Subscription {
   /** The recipient's locale; null where nothing is known of them any more. */
   locale: string | null;
-  /** The name of the notification type that the link names; null for all email. */
+  /** The name of the topic or the notification type that the link names; null for all email. */
   typeName: string | null;
   /** Whether the type can no longer be switched off, or no longer exists. */
   isFixed: boolean;
@@ -65,20 +66,22 @@ export function createUnsubscribing(
   const findType = async (id: string | null) =>
     id === null ? null : ((await readRulebook()).types.get(id) ?? null);
 
-  async function read({ recipientId, typeId }: Unsubscription): Promise<Subscription> {
+  async function read({ recipientId, typeId, topicId }: Unsubscription): Promise<Subscription> {
     limitUses([{ key: recipientId, max: maxLooks }]);
     const type = await findType(typeId);
     const subscriber = await readSubscriber(executeOn(publicPool), recipientId, { lock: false });
     if (subscriber === null || subscriber.isErased) return nobody;
-    return describeSubscription(publicPool, subscriber, typeId, type);
+    return topicId === null
+      ? describeSubscription(publicPool, subscriber, typeId, type)
+      : describeTopic(publicPool, subscriber, topicId);
   }
 
   async function change(
     c: Context<ApiEnv>,
-    { recipientId, typeId, message }: Unsubscription,
+    { recipientId, typeId, topicId, message }: Unsubscription,
     choice: Choice,
   ): Promise<Subscription> {
-    limitUses([{ key: `${recipientId} ${typeId}`, max: maxChanges }]);
+    limitUses([{ key: `${recipientId} ${topicId ?? typeId}`, max: maxChanges }]);
     const type = await findType(typeId);
     const { subscription, wake } = await inTransaction(publicPool, async (client) => {
       const execute = executeOn(client);
@@ -92,7 +95,7 @@ export function createUnsubscribing(
           recipientId,
           type: key,
         });
-      const isAll = choice === "all" || typeId === null;
+      const isAll = choice === "all" || (typeId === null && topicId === null);
       // Who wants a type again, while all email is off, wants its messages.
       if (isAll || isWanted) {
         const { email } = subscriber;
@@ -107,8 +110,17 @@ export function createUnsubscribing(
         await trimPreferenceVersions(execute, [{ id: recipientId, preferencesVersion }]);
         await record(type.key);
       }
+      const named =
+        isAll || topicId === null ? null : await readNamedTopic(execute, subscriber, topicId);
+      if (named) {
+        const changed = { recipientId, message, isWanted, now: clock() };
+        await changeNamedTopic(execute, named.topic, changed);
+      }
       return {
-        subscription: await describeSubscription(client, subscriber, typeId, type),
+        subscription:
+          topicId === null
+            ? await describeSubscription(client, subscriber, typeId, type)
+            : await describeTopic(client, subscriber, topicId),
         wake: await releaseFor(c, services, execute, [recipientId]),
       };
     });
@@ -142,6 +154,18 @@ async function describeSubscription(
   if (type === null) return { ...shared, isFixed: true, isOn: false };
   if (type.mandatory) return { ...shared, isFixed: true, isOn: true };
   return { ...shared, isFixed: false, isOn: !isAllOff && isOnByEmail(subscriber, type) };
+}
+
+async function describeTopic(
+  client: Pick<PoolClient, "query">,
+  subscriber: Subscriber,
+  topicId: string,
+): Promise<Subscription> {
+  const shared = await describeSubscription(client, subscriber, null, null);
+  const named = await readNamedTopic(executeOn(client), subscriber, topicId);
+  if (named === null) return { ...shared, isFixed: true, isOn: false };
+  const { name: typeName, isSubscribed } = named;
+  return { ...shared, typeName, isOn: !shared.isAllOff && isSubscribed };
 }
 
 function isOnByEmail(

@@ -38,6 +38,7 @@ export const reasonWords: Record<Reason, string> = {
   expired: "Expired",
   type_off: "Type switched off",
   channel_off: "Channel switched off",
+  not_subscribed: "Not subscribed to the topic",
   below_minimum_priority: "Below minimum priority",
   duplicate: "Duplicate",
   superseded: "Superseded",

@@ -62,6 +62,8 @@ export type Reason =
   | "type_off"
   | "channel_off"
   | "below_minimum_priority"
+  /** The recipient is not subscribed to the topic of the campaign, or no longer. */
+  | "not_subscribed"
   /** The recipient received a message with the same deduplication key within the policy's window. */
   | "duplicate"
   /** A newer message with the same collapse key waits or was handed over. */
@@ -107,6 +109,7 @@ export const reasonStatuses: Record<Reason, readonly DeliveryStatus[]> = {
   expired: ["suppressed"],
   type_off: ["suppressed"],
   channel_off: ["suppressed"],
+  not_subscribed: ["suppressed"],
   below_minimum_priority: ["suppressed"],
   duplicate: ["suppressed"],
   superseded: ["suppressed"],

@@ -73,6 +73,7 @@ function buildInput(...changes: readonly Changes[]): DecisionInput {
       duplicate: false,
       superseded: false,
       stage: null,
+      topic: null,
       undecided: false,
       ...merged.message,
     },
@@ -491,6 +492,7 @@ const someInput: fc.Arbitrary<DecisionInput> = fc
       hasAddress: rarely().map((without) => !without),
       duplicate: rarely(),
       superseded: rarely(),
+      hasLeftTopic: rarely(),
       undecided: rarely(),
       batchable: fc.boolean(),
       bypassRateLimit: rarely(),
@@ -532,6 +534,7 @@ const someInput: fc.Arbitrary<DecisionInput> = fc
         askedAt: some.nowMs - some.waitedMs,
         occursAt: null,
         stage: null,
+        topic: flags.hasLeftTopic ? { key: "news", isSubscribed: false } : null,
         expiresAt: some.livesMs === null ? null : some.nowMs + some.livesMs,
       },
       waiting: {

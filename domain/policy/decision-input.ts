@@ -36,6 +36,7 @@ export interface DecisionContext {
     /** Null also if the group went out without the delivery. */
     group: DecisionInput["waiting"]["group"];
     stage: DecisionInput["message"]["stage"];
+    topic: DecisionInput["message"]["topic"];
   };
   source: {
     askedAt: Date;
@@ -78,6 +79,7 @@ export function buildDecisionInput(context: DecisionContext): DecisionInput {
       duplicate: context.duplicate,
       superseded: context.superseded,
       stage: delivery.stage,
+      topic: delivery.topic,
       undecided: context.undecided,
     },
     waiting: {

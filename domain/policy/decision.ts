@@ -53,6 +53,8 @@ export interface DecisionInput {
       unless: ReachedLevel;
       earlier: readonly EarlierStage[];
     } | null;
+    /** The topic of the campaign; null without one. */
+    topic: { key: string; isSubscribed: boolean } | null;
     /** Whether `duplicate` or `superseded` depends on a message that is due at the same time and not yet decided. */
     undecided: boolean;
   };

@@ -190,6 +190,17 @@ export const rules: readonly Rule[] = [
     inputs: ({ message: { priority } }) => ({ priority }),
   },
   {
+    name: "topic",
+    question:
+      "Has the recipient no subscription to the topic of the campaign, or no longer? Mandatory messages skip this rule.",
+    paths: [],
+    evaluate: (input) =>
+      !isMandatory(input) && input.message.topic?.isSubscribed === false
+        ? suppress("not_subscribed")
+        : null,
+    inputs: (input) => ({ topic: input.message.topic, mandatory: isMandatory(input) }),
+  },
+  {
     name: "switched_off",
     question: "Is the message's type or channel switched off? Mandatory types cannot be.",
     paths: channelPaths,

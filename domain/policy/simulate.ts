@@ -192,6 +192,8 @@ class SimulationRun {
         holdCount,
         group,
         stage: null,
+        // Simulations are of audiences, which a campaign with a topic has from its subscribers.
+        topic: null,
       },
       source,
       type: request.type,

@@ -73,6 +73,7 @@ const item = (
     content: { email: { subject, html: `<p>${subject}</p>` } },
     data: {},
     type: deadlines,
+    topic: null,
     email: null,
     occursAt: null,
     entityId: null,

@@ -19,15 +19,19 @@ interface Person {
   addressChannels: ("push" | "webhook")[];
   /** Of the one campaign there is. */
   delivery: "sent" | "delivered" | "unknown" | "failed" | null;
+  /** To the one topic there is. */
+  subscription: "pending" | "subscribed" | "unsubscribed" | null;
 }
 
 let database: TestDatabase;
 const campaign = newUuid();
+const topic = newUuid();
 beforeAll(async () => {
   database = await createTestDatabase();
   const { prisma } = database;
   const template = newUuid();
   const version = newUuid();
+  await prisma.topic.create({ data: { id: topic, key: "news", name: "News" } });
   await prisma.template.create({ data: { id: template, key: "t", name: "T" } });
   await prisma.templateVersion.create({
     data: { id: version, templateId: template, version: 1, content: {}, variables: {} },
@@ -52,6 +56,7 @@ function holds(filter: RecipientFilter, person: Person): boolean {
   }
   if ("missed" in filter)
     return filter.missed === publicId("campaign", campaign) && person.delivery === "failed";
+  if ("topic" in filter) return filter.topic === "news" && person.subscription === "subscribed";
   if ("reachableBy" in filter) {
     const { email, phone, addressChannels } = person;
     if (filter.reachableBy === "email") return email !== null;
@@ -176,6 +181,7 @@ const condition = fc.oneof(
     received: publicId("campaign", id),
     ...(orUnknown && { orUnknown: true as const }),
   })),
+  fc.constantFrom("news", "other").map((of) => ({ topic: of })),
   fc.constantFrom("email", "push", "sms", "webhook").map((reachableBy) => ({ reachableBy })),
   fc.constantFrom(campaign, newUuid()).map((id) => ({ missed: publicId("campaign", id) })),
 ) as fc.Arbitrary<RecipientFilter>;
@@ -207,6 +213,7 @@ const person: fc.Arbitrary<Person> = fc.record({
   updatedAt: millisecond,
   addressChannels: fc.subarray<"push" | "webhook">(["push", "webhook"]),
   delivery: fc.constantFrom("sent", "delivered", "unknown", "failed", null),
+  subscription: fc.constantFrom("pending", "subscribed", "unsubscribed", null),
 });
 
 /** Whom the SQL finds, by their place in `people`. */
@@ -216,7 +223,7 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
   return prisma
     .$transaction(async (tx) => {
       await tx.recipient.createMany({
-        data: people.map(({ delivery: _delivery, ...row }, n) => ({
+        data: people.map(({ delivery: _delivery, subscription: _subscription, ...row }, n) => ({
           ...row,
           id: ids[n]!,
           attributes: row.attributes as object,
@@ -237,6 +244,24 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
                   status: delivery,
                   reason: "as_generated",
                   finishedAt: new Date(),
+                },
+              ],
+        ),
+      });
+      await tx.topicSubscription.createMany({
+        data: people.flatMap(({ subscription }, n) =>
+          subscription === null
+            ? []
+            : [
+                {
+                  id: newUuid(),
+                  topicId: topic,
+                  recipientId: ids[n]!,
+                  status: subscription,
+                  changedBy: "form",
+                  requestedAt: new Date(),
+                  subscribedAt: subscription === "subscribed" ? new Date() : null,
+                  updatedAt: new Date(),
                 },
               ],
         ),

@@ -34,7 +34,7 @@ const deliveryId = newUuid();
 
 const tokens = createUnsubscribeTokens([tokenSecret]);
 const tokenFor = (typeId: string | null, recipient = recipientId) =>
-  tokens.sign({ recipientId: recipient, typeId, message: { delivery: deliveryId } });
+  tokens.sign({ recipientId: recipient, typeId, topicId: null, message: { delivery: deliveryId } });
 
 const browser = { accept: "text/html,application/xhtml+xml" };
 const get = (token: string, method = "GET") =>

@@ -1,0 +1,230 @@
+import { z } from "@hono/zod-openapi";
+import { emailAddress, localeTag } from "../../domain/recipient.ts";
+import { createFormTokens, maxSignUpTopics } from "../../domain/sign-up-tokens.ts";
+import { nameText, text } from "../../domain/text.ts";
+import { consentSource, consentTextVersion, publicNameOf, topicKey } from "../../domain/topics.ts";
+import { executeOn } from "../../ledger/sql.ts";
+import { type KnownTopic, readTopicsByKey } from "../../ledger/topics.ts";
+import { Problem, problemDetails } from "../http/problem.ts";
+import { createRouter, defineRoute, formContent, jsonContent, responses } from "../http/router.ts";
+import { withErrorPage } from "../recipient-pages/error-page.ts";
+import { pageHeaders, renderPage } from "../recipient-pages/page.ts";
+import type { Services } from "../services.ts";
+import { renderForm } from "./form-page.ts";
+import { createSignUpLimits } from "./limits.ts";
+import { signUp } from "./sign-up.ts";
+import { type SignUpWords, signUpWordsFor, signUpWordsOf } from "./words.ts";
+
+const params = z.object({
+  topic: topicKey.meta({ description: "The key of a public topic" }),
+});
+const query = z.object({
+  also: z
+    .string()
+    .max(500)
+    .transform((keys) => keys.split(",").filter((key) => key !== ""))
+    .optional()
+    .openapi({
+      type: "string",
+      description: `Keys of up to ${maxSignUpTopics - 1} other public topics that the form offers, separated by commas`,
+      example: "offers,events",
+    }),
+  lang: text(35).optional().openapi({
+    description:
+      "The language of the form: en, de, fr or es. By default the first that the browser asks for",
+    example: "de",
+  }),
+});
+const html = { "text/html": { schema: z.string() } };
+const failure = (description: string) => ({
+  description,
+  content: { "application/problem+json": { schema: problemDetails }, ...html },
+});
+const failures = {
+  404: failure("The form does not exist"),
+  "4XX": failure("It is refused"),
+  "5XX": failure("It failed. Try again later"),
+};
+
+const show = defineRoute({
+  method: "get",
+  path: "/s/{topic}",
+  access: "public",
+  class: "signUp",
+  summary: "Show the form to sign up for a topic",
+  description: "A page without a script, in English, German, French or Spanish. It changes nothing.",
+  request: { params, query },
+  responses: { 200: { description: "The form", content: html }, ...failures },
+});
+
+const send = defineRoute({
+  method: "post",
+  path: "/s/{topic}",
+  access: "public",
+  class: "signUp",
+  summary: "Sign up by the form",
+  description:
+    "Always asks for confirmation by email, and answers alike whether or not the address is known. A form that was sent within two seconds, or is more than a day old, is shown again. At most one email an hour for each address and topic, and five a day.",
+  request: {
+    params,
+    query,
+    body: formContent(
+      z.object({
+        email: text(500, 0).default("").openapi({ example: "ada@example.org" }),
+        name: text(500, 0).default("").openapi({ example: "Ada" }),
+        topic: z
+          .union([z.string().max(100), z.array(z.string().max(100)).max(maxSignUpTopics)])
+          .optional()
+          .openapi({ description: "The keys of the chosen topics", example: "newsletter" }),
+        website: text(500, 0).default("").openapi({
+          description: "People do not see this field. What has a value in it is ignored",
+          example: "",
+        }),
+        form: text(100, 0).default("").openapi({
+          description: "The field of the form that says when it was made",
+          example: "5QEBk5e2c3VxeJ8n2s1rYwGT",
+        }),
+      }),
+    ),
+  },
+  responses: {
+    200: { description: "A page that says what comes next", content: html },
+    422: { description: "The form again, with what is wrong", content: html },
+    ...failures,
+  },
+});
+
+const accepted = z
+  .object({ status: z.literal("accepted").openapi({ example: "accepted" }) })
+  .openapi("SignUpAnswer");
+
+const sendJson = defineRoute({
+  method: "post",
+  path: "/v1/sign-ups",
+  access: "public",
+  class: "signUp",
+  crossOrigin: true,
+  summary: "Sign an address up for topics, from a form of your own",
+  description:
+    "For pages of the origins in CORS_ORIGINS. It always asks for confirmation by email, and answers alike whether or not the address is known. The limits are those of the form: 10 a minute and 60 an hour for each network address. A server subscribes recipients with its key instead, by PUT /v1/topics/{key}/subscribers/{recipient}.",
+  request: {
+    body: jsonContent(
+      z.strictObject({
+        email: emailAddress.meta({ example: "ada@example.org" }),
+        name: nameText(100).optional().openapi({
+          description: "Becomes the attribute `name` of a new recipient",
+          example: "Ada",
+        }),
+        locale: localeTag.default("en").openapi({ example: "de" }),
+        topics: z
+          .array(topicKey)
+          .min(1, "must name at least one topic")
+          .max(maxSignUpTopics, `must name at most ${maxSignUpTopics} topics`)
+          .openapi({ description: "Keys of public topics", example: ["newsletter"] }),
+        source: consentSource.optional(),
+      }),
+    ),
+  },
+  responses: responses(202, "It is done, if the address can receive messages", accepted),
+});
+
+/** The routes by which strangers sign up. Nothing that they answer depends on what is known of an address. */
+export function signUpRoutes(services: Services) {
+  const { publicPool, clock, config } = services;
+  const forms = createFormTokens(config.tokenSecrets);
+  const limit = createSignUpLimits();
+
+  /** Reads public topics by key. Throws the problem if one of them cannot be signed up for. */
+  async function readOffered(keys: readonly string[]): Promise<KnownTopic[]> {
+    const distinct = [...new Set(keys)];
+    if (distinct.length > maxSignUpTopics)
+      throw new Problem("not-found", `A form offers at most ${maxSignUpTopics} topics.`);
+    const topics = await readTopicsByKey(executeOn(publicPool), distinct);
+    const open = topics.filter(({ isPublic, isArchived }) => isPublic && !isArchived);
+    if (open.length < distinct.length)
+      throw new Problem("not-found", "There is nothing to sign up for under this address.");
+    return open;
+  }
+
+  const choiceOf = (offered: readonly KnownTopic[], { lang }: SignUpWords, chosen: string[]) =>
+    offered.map((topic) => ({
+      key: topic.key,
+      name: publicNameOf(topic, lang),
+      isChosen: chosen.includes(topic.key),
+    }));
+  const wordsOf = (lang: string | undefined, acceptLanguage: string | undefined) =>
+    lang === undefined ? signUpWordsOf(acceptLanguage) : signUpWordsFor(lang);
+
+  return createRouter()
+    .openapi(show, (c) =>
+      withErrorPage(c, async () => {
+        const { topic } = c.req.valid("param");
+        const { also = [], lang } = c.req.valid("query");
+        const words = wordsOf(lang, c.req.header("accept-language"));
+        const topics = choiceOf(await readOffered([topic, ...also]), words, [topic]);
+        return c.body(renderForm({ words, topics, form: forms.sign(clock()) }), 200, pageHeaders);
+      }),
+    )
+    .openapi(send, (c) =>
+      withErrorPage(c, async () => {
+        const { topic } = c.req.valid("param");
+        const { also = [], lang } = c.req.valid("query");
+        const { email, name, website, form, topic: given = [] } = c.req.valid("form");
+        limit(c);
+        const words = wordsOf(lang, c.req.header("accept-language"));
+        const offered = await readOffered([topic, ...also]);
+        const keys = [given].flat();
+        const chosen = offered.filter(({ key }) => keys.includes(key));
+        const address = emailAddress.safeParse(email.trim());
+        const called = nameText(100).optional().safeParse(name.trim() || undefined);
+        const fault = !address.success
+          ? words.faultyEmail
+          : chosen.length === 0
+            ? words.noTopic
+            : !called.success || !forms.isPlausible(form, clock())
+              ? words.again
+              : null;
+        if (fault !== null) {
+          const topics = choiceOf(offered, words, keys);
+          const entered = { email, name, fault };
+          const page = renderForm({ words, topics, form: forms.sign(clock()), entered });
+          return c.body(page, 422, pageHeaders);
+        }
+        // Programs fill in every field. They are answered like people, so that they learn nothing.
+        if (website === "")
+          await signUp(services, {
+            email: address.data!,
+            name: called.data,
+            locale: words.lang,
+            topics: chosen,
+            way: "form",
+            source: `${config.publicUrl}/s/${topic}`,
+            textVersion: consentTextVersion,
+            requestId: c.get("requestId"),
+          });
+        const page = renderPage({
+          lang: words.lang,
+          title: words.sentTitle,
+          texts: [words.sent, words.sentNote],
+          buttons: [],
+        });
+        return c.body(page, 200, pageHeaders);
+      }),
+    )
+    .openapi(sendJson, async (c) => {
+      const { topics: keys, source = null, name, ...rest } = c.req.valid("json");
+      limit(c);
+      const topics = await readOffered(keys);
+      const requestId = c.get("requestId");
+      await signUp(services, {
+        ...rest,
+        name,
+        topics,
+        way: "api",
+        source,
+        textVersion: null,
+        requestId,
+      });
+      return c.json({ status: "accepted" as const }, 202, { "Cache-Control": "no-store" });
+    });
+}
