@@ -233,7 +233,7 @@ export function createExpired({
         case "groups":
           return run(withoutDeliveriesSql("groups", "group_id"), ids);
         case "topic_subscriptions":
-          return removeUnconfirmed(pool, { before: cutoff, after });
+          return removeUnconfirmed(pool, { now, before: cutoff, after });
         case "inbox_items":
           return run(inboxSql, [after ?? new Date(0), cutoff]);
         case "idempotency_keys":

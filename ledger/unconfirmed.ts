@@ -38,7 +38,7 @@ const removeStatement = defineStatement<{ ids: readonly string[]; before: Date }
  */
 export async function removeUnconfirmed(
   pool: Pool,
-  { before, after }: { before: Date; after: string | null },
+  { now, before, after }: { now: Date; before: Date; after: string | null },
 ): Promise<{ removed: number; after: string | null }> {
   const page = await executeOn(pool)(pageStatement, {
     prefix: `${literalPattern(signUpPrefix)}%`,
@@ -49,7 +49,7 @@ export async function removeUnconfirmed(
   let removed = (await executeOn(pool)(removeStatement, { ids, before })).length;
   const strangers = page.filter((row) => row.isStranger);
   for (const id of new Set(strangers.map(({ recipientId }) => recipientId))) {
-    const isErased = await erase(pool, id, before);
+    const isErased = await erase(pool, id, now);
     if (isErased) removed += strangers.filter(({ recipientId }) => recipientId === id).length;
   }
   const last = page.at(-1);

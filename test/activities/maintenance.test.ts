@@ -413,7 +413,7 @@ describe("a batch", () => {
     return client;
   }
   const batch = (on: Pick<Pool, "query">, table: RetentionTable) =>
-    createExpired({ pool: on, retention }).remove({ table, now: new Date(), after: null });
+    createExpired({ pool: on as Pool, retention }).remove({ table, now: new Date(), after: null });
 
   it("does not block claims, settlements or accepting, however long it takes", async () => {
     const recipients = await seed.recipients(20);
