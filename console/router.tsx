@@ -18,6 +18,7 @@ import { Root } from "./shell/root.tsx";
 import { ScreenFailed } from "./shell/screen-failed.tsx";
 import { NotFound } from "./shell/not-found.tsx";
 import { Broken } from "./shell/broken.tsx";
+import { readTopicSearch, readTopicsSearch } from "./topics/search.ts";
 import { readEditorSearch, readTemplatesSearch } from "./templates/search.ts";
 import { parseSearch, readId, stringifySearch } from "./shell/url.ts";
 
@@ -136,6 +137,20 @@ const recipient = createRoute({
   ),
 });
 
+const topics = createRoute({
+  getParentRoute: () => root,
+  path: "/topics",
+  validateSearch: readTopicsSearch,
+  component: lazyRouteComponent(() => import("./topics/screen.tsx"), "TopicsScreen"),
+});
+
+const topic = createRoute({
+  getParentRoute: () => root,
+  path: "/topics/$key",
+  validateSearch: readTopicSearch,
+  component: lazyRouteComponent(() => import("./topics/topic-screen.tsx"), "TopicScreen"),
+});
+
 const templates = createRoute({
   getParentRoute: () => root,
   path: "/templates",
@@ -249,6 +264,8 @@ export const router = createRouter({
     queue,
     recipients,
     recipient,
+    topics,
+    topic,
     templates,
     audit,
     settings,

@@ -1,12 +1,15 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { useQuery } from "@tanstack/react-query";
 import { Choice } from "../parts/filters.tsx";
+import { Field } from "../parts/form.tsx";
 import { Failed, Loading, ProblemBanner } from "../parts/states.tsx";
+import { openTopicsQuery } from "../topics/queries.ts";
 import { formatCount, formatNoun } from "../words/numbers.ts";
 import styles from "./builder.module.css";
 import { useParts } from "./context.ts";
-import type { DraftAudience } from "./draft.ts";
+import { audienceOf, type DraftAudience } from "./draft.ts";
 import { FilterEditor } from "./filter-editor.tsx";
+import { parseFilter } from "./filter-node.ts";
 import { type AudiencePreview, segmentsQuery } from "./queries.ts";
 import { Section } from "./section.tsx";
 import { Waterfall } from "./waterfall.tsx";
@@ -55,6 +58,7 @@ export function AudienceSection({ count }: { count: UseQueryResult<AudiencePrevi
           {segments.error && (
             <ProblemBanner error={segments.error} retry={() => void segments.refetch()} />
           )}
+          <TopicField />
           <div className={styles.pickers} role="group" aria-label="Segments">
             {!audience.isEverybody && (
               <Choice
@@ -93,6 +97,40 @@ export function AudienceSection({ count }: { count: UseQueryResult<AudiencePrevi
       )}
       <AudienceCount count={count} />
     </Section>
+  );
+}
+
+/** The topic of the campaign. Choosing one makes its subscribers the audience, unless the audience names somebody already. */
+function TopicField() {
+  const { draft, update, faultOf } = useParts();
+  const { data: topics = [] } = useQuery(openTopicsQuery);
+  const topic = draft.topic ?? null;
+  if (topics.length === 0 && topic === null) return null;
+  const choose = (key: string) => {
+    const isFree = !draft.audience.isEverybody && audienceOf(draft.audience) === null;
+    update({
+      topic: key || null,
+      ...(key &&
+        isFree && { audience: { ...draft.audience, where: parseFilter({ topic: key }) } }),
+    });
+  };
+  return (
+    <Field
+      label="Topic"
+      hint="A link to unsubscribe ends the subscription to it, and nobody gets the message who is not subscribed when it is due."
+      error={faultOf("/topic")}
+    >
+      {(control) => (
+        <select {...control} value={topic ?? ""} onChange={({ target }) => choose(target.value)}>
+          <option value="">None</option>
+          {[...new Set([...topics.map(({ key }) => key), ...(topic ? [topic] : [])])].map((key) => (
+            <option key={key} value={key}>
+              {topics.find((each) => each.key === key)?.name ?? key}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
   );
 }
 

@@ -35,6 +35,8 @@ export interface Draft {
   throttle: string;
   guarantee: Guarantee;
   type: string | null;
+  /** The key of the topic to which it is sent; null for none. */
+  topic: string | null;
   /** Null for that of the notification type. */
   priority: Priority | null;
   /** What the builder does not edit, and keeps. */
@@ -50,6 +52,7 @@ export const emptyDraft: Draft = {
   throttle: "",
   guarantee: "at_least_once",
   type: null,
+  topic: null,
   priority: null,
   kept: null,
 };
@@ -76,6 +79,7 @@ export function draftOf(campaign: EditedCampaign, zone: string): Draft {
     throttle: campaign.throttle === null ? "" : String(campaign.throttle.perSecond),
     guarantee: campaign.guarantee,
     type: campaign.type,
+    topic: campaign.topic,
     priority: campaign.priority,
     kept: { route: campaign.route, email: campaign.email, attachments: campaign.attachments },
   };
@@ -117,7 +121,7 @@ export function audienceOf({ isEverybody, include, exclude, where }: DraftAudien
 export function bodyOf(draft: Draft): CampaignBody | null {
   const audience = audienceOf(draft.audience);
   if (draft.name.trim() === "" || draft.template === null || audience === null) return null;
-  const { name, template, data, guarantee, type, priority, throttle, kept } = draft;
+  const { name, template, data, guarantee, type, topic, priority, throttle, kept } = draft;
   return {
     name: name.trim(),
     template,
@@ -125,6 +129,8 @@ export function bodyOf(draft: Draft): CampaignBody | null {
     audience,
     guarantee,
     type,
+    // Drafts that were stored before there were topics have none.
+    topic: topic ?? null,
     throttle: throttle.trim() === "" ? null : { perSecond: Number(throttle) },
     ...(priority !== null && { priority }),
     ...(kept && { route: kept.route, email: kept.email, attachments: kept.attachments }),

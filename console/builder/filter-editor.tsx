@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button, IconButton } from "../parts/button.tsx";
 import {
@@ -11,6 +12,7 @@ import {
   writeFilter,
 } from "./filter-node.ts";
 import { JsonField } from "../parts/json-field.tsx";
+import { openTopicsQuery } from "../topics/queries.ts";
 import { operatorWords } from "../words/operators.ts";
 import styles from "./filter-editor.module.css";
 
@@ -215,6 +217,20 @@ function ConditionValue({
   condition: ConditionNode;
   onChange: (value: string) => void;
 }) {
+  const topics = useQuery({ ...openTopicsQuery, enabled: subject === "topic" });
+  if (subject === "topic" && topics.data)
+    return (
+      <select aria-label="Value" value={value} onChange={({ target }) => onChange(target.value)}>
+        <option value="">Choose…</option>
+        {[...new Set([...topics.data.map(({ key }) => key), ...(value ? [value] : [])])].map(
+          (key) => (
+            <option key={key} value={key}>
+              {topics.data.find((each) => each.key === key)?.name ?? key}
+            </option>
+          ),
+        )}
+      </select>
+    );
   const choices =
     operator === "exists" ? ["true", "false"] : subject === "reachableBy" ? addressed : null;
   if (choices)

@@ -44,7 +44,11 @@ export const subjects: Record<string, { name: string; operators: readonly string
   received: { name: "Received the campaign", operators: operators.other },
   mayHaveReceived: { name: "May have received the campaign", operators: operators.other },
   missed: { name: "Missed the campaign", operators: operators.other },
+  topic: { name: "Subscribed to the topic", operators: operators.other },
 };
+
+/** Subjects whose condition has no field, only a value. */
+const directSubjects = ["reachableBy", "received", "missed", "topic"];
 
 export const newCondition: ConditionNode = {
   kind: "condition",
@@ -69,7 +73,7 @@ export function parseFilter(filter: unknown): FilterNode {
     const inner = node["not"] as Record<string, unknown>;
     return group("none", "any" in inner ? inner["any"] : [inner]);
   }
-  for (const subject of ["reachableBy", "received", "missed"])
+  for (const subject of directSubjects)
     if (subject in node)
       return {
         ...newCondition,
@@ -138,7 +142,7 @@ function writeCondition({ subject, key, operator, value }: ConditionNode): objec
   const isEmpty = value.trim() === "";
   if (subject === "mayHaveReceived")
     return isEmpty ? null : { received: value.trim(), orUnknown: true };
-  if (["reachableBy", "received", "missed"].includes(subject))
+  if (directSubjects.includes(subject))
     return isEmpty ? null : { [subject]: value.trim() };
   if (subject === "attribute") {
     const path = splitPath(key);

@@ -5,6 +5,7 @@ const paths = {
   notifications: "M4 11V7a4 4 0 0 1 8 0v4l1.2 1.5H2.8zM6.5 14.3h3",
   deliveries: "M2 4.5h12v8H2zM2.3 5l5.7 4.3L13.7 5",
   queue: "M2.5 4h11M2.5 8h11M2.5 12h6M11 10.5v3M12.5 12h-3",
+  topics: "M2.5 12.5h.1M2.5 8.5a4 4 0 0 1 4.5 4.5M2.5 3.5a9 9 0 0 1 9.5 9.5",
   templates: "M3 2.5h10v11H3zM3 6h10M6.5 6v7.5",
   routing: "M2.5 8H6l3-4.5h4.5M6 8l3 4.5h4.5M11.5 1.5l2 2-2 2M11.5 10.5l2 2-2 2",
   providers: "M2.5 2.5h11v4.5h-11zM2.5 9h11v4.5h-11zM5 4.8h.1M5 11.2h.1M8 4.8h3M8 11.2h3",

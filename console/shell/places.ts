@@ -39,6 +39,8 @@ export function linkOfResource(action: string, resource: string): LinkProps | nu
   switch (kind) {
     case "template":
       return { to: "/templates/$key", params: { key: resource } };
+    case "topic":
+      return linkOfId(resource) ?? { to: "/topics/$key", params: { key: resource } };
     case "layout":
       return { to: "/layouts/$key", params: { key: resource } };
     case "routing-rule":

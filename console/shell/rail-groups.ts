@@ -12,7 +12,7 @@ interface Later {
 /** The groups of the rail with the names of their screens, in their order. What is in none of them is shown in the last one. */
 const order = [
   ["Send", ["Overview", "Campaigns", "Notifications", "Deliveries", "Queue"]],
-  ["People", ["Recipients", "Segments"]],
+  ["People", ["Recipients", "Topics", "Segments"]],
   ["Content", ["Templates"]],
   ["Rules", ["Types", "Policy", "Routing", "Suppressions"]],
   ["Operate", ["Providers", "Health", "Analytics", "Data", "Audit", "Settings"]],

@@ -8,6 +8,7 @@ export const screens = [
   { to: "/deliveries", name: "Deliveries", icon: "deliveries", key: "d" },
   { to: "/queue", name: "Queue", icon: "queue", key: "q" },
   { to: "/recipients", name: "Recipients", icon: "person", key: "r" },
+  { to: "/topics", name: "Topics", icon: "topics", key: "l" },
   { to: "/templates", name: "Templates", icon: "templates", key: "t" },
   { to: "/audit", name: "Audit", icon: "audit", key: "a" },
   { to: "/settings", name: "Settings", icon: "settings", key: "s" },

@@ -21,6 +21,7 @@ export function describeFilter(filter: RecipientFilter): string {
   if ("reachableBy" in filter) return `can be reached by ${filter.reachableBy}`;
   if ("received" in filter)
     return `received ${shortenId(filter.received)}${filter.orUnknown ? ", or may have" : ""}`;
+  if ("topic" in filter) return `is subscribed to ${filter.topic}`;
   if ("missed" in filter) return `was missed by ${shortenId(filter.missed)}`;
   const { attribute, field, ...condition } = filter as {
     attribute?: string | string[];

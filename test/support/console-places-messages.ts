@@ -221,4 +221,30 @@ export const placesOfMessages: readonly Place[] = [
     },
     ready: (page) => page.getByText("Who gets what").waitFor(),
   },
+  {
+    name: "the topics",
+    path: () => "topics",
+    ready: (page) => page.getByRole("link", { name: "Newsletter" }).waitFor(),
+  },
+  {
+    name: "no archived topics",
+    path: () => "topics?archived=true",
+    ready: (page) => page.getByText("No topics match").waitFor(),
+  },
+  {
+    name: "a new topic",
+    path: () => "topics",
+    act: (page) => page.getByRole("button", { name: "New topic" }).click(),
+    ready: (page) => page.getByLabel("Names for recipients").waitFor(),
+  },
+  {
+    name: "a topic",
+    path: () => "topics/newsletter",
+    ready: (page) => page.getByRole("link", { name: "u1", exact: true }).waitFor(),
+  },
+  {
+    name: "the consent of a subscriber",
+    path: ({ recipient }) => `topics/newsletter?consent=${recipient}`,
+    ready: (page) => page.getByText("Subscribed at once").waitFor(),
+  },
 ];

@@ -31,6 +31,9 @@ async function prepare(api: Api) {
   await api.send("POST", "/v1/templates/plain/versions", { content: changed, variables });
   const frame = { key: "a11y", name: "A frame", html: "<h1>Shop</h1>{{ content_for_layout }}" };
   await api.send("POST", "/v1/layouts", frame);
+  const topic = { key: "newsletter", name: "Newsletter", optIn: "single", isPublic: true };
+  await api.send("POST", "/v1/topics", topic);
+  await api.send("PUT", "/v1/topics/newsletter/subscribers/u1", { source: "Shop" });
   return {
     notification,
     delivery: await first("/v1/deliveries?status=failed"),

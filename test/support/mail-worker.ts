@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { inject } from "vitest";
 import { packageRoot } from "../../config/package-root.ts";
-import { wakeQueue } from "../../workflows/client.ts";
+import { wakeCampaign, wakeQueue } from "../../workflows/client.ts";
 import type { Api } from "../api/harness.ts";
 import { startMailbox } from "../channels/mailbox.ts";
 import { createDevServer } from "./temporal.ts";
@@ -27,6 +27,8 @@ export async function startMailWorker(api: Api) {
     received: mailbox.received,
     /** Wakes a queue, which the API of a test only records. */
     wake: (queue: string) => wakeQueue(environment.client, queue),
+    /** Wakes a campaign likewise. */
+    wakeCampaign: (id: string) => wakeCampaign(environment.client, id),
     async stop(): Promise<void> {
       child.kill("SIGKILL");
       if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
