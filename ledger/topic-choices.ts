@@ -1,4 +1,5 @@
-import type { SubscriptionStatus, TopicDefinition } from "../domain/topics.ts";
+import type { SubscriptionStatus } from "../domain/consent.ts";
+import type { TopicDefinition } from "../domain/topics.ts";
 import { publicNameOf } from "../domain/topics.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 

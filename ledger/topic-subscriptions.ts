@@ -3,7 +3,7 @@ import type {
   ConsentWay,
   CurrentSubscription,
   SubscriptionStatus,
-} from "../domain/topics.ts";
+} from "../domain/consent.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
 /** A change of one subscription, with the step of consent that is its evidence. Ids are UUIDs. */

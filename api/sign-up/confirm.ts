@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import { newUuid } from "../../domain/ids.ts";
 import { type Confirmation, fingerprintAddress } from "../../domain/sign-up-tokens.ts";
-import { consentTextVersion, planConfirming, publicNameOf } from "../../domain/topics.ts";
+import { consentTextVersion, planConfirming } from "../../domain/consent.ts";
+import { publicNameOf } from "../../domain/topics.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { changeSubscriptions, readSubscriptions } from "../../ledger/topic-subscriptions.ts";
 import { type KnownTopic, readTopicsById } from "../../ledger/topics.ts";
@@ -84,7 +85,8 @@ export function createConfirming(services: Services) {
       if (!isFor(link, subscriber)) return { answer: nothing };
       const subscriptionOf = await readSubscriptions(execute, [recipientId], topicIds);
       const topics = await readTopicsById(execute, topicIds);
-      const planOf = ({ id }: KnownTopic) => planConfirming(subscriptionOf(recipientId, id), madeAt);
+      const planOf = ({ id }: KnownTopic) =>
+        planConfirming(subscriptionOf(recipientId, id), madeAt);
       const valid = topics.filter((topic) => planOf(topic) !== "void");
       const confirmed = topics.filter((topic) => planOf(topic) === "confirm");
       const answer = describe(subscriber, valid, valid.length > 0 ? "done" : "void");

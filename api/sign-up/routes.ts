@@ -2,7 +2,8 @@ import { z } from "@hono/zod-openapi";
 import { emailAddress, localeTag } from "../../domain/recipient.ts";
 import { createFormTokens, maxSignUpTopics } from "../../domain/sign-up-tokens.ts";
 import { nameText, text } from "../../domain/text.ts";
-import { consentSource, consentTextVersion, publicNameOf, topicKey } from "../../domain/topics.ts";
+import { consentTextVersion } from "../../domain/consent.ts";
+import { consentSource, publicNameOf, topicKey } from "../../domain/topics.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { type KnownTopic, readTopicsByKey } from "../../ledger/topics.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
@@ -52,7 +53,8 @@ const show = defineRoute({
   access: "public",
   class: "signUp",
   summary: "Show the form to sign up for a topic",
-  description: "A page without a script, in English, German, French or Spanish. It changes nothing.",
+  description:
+    "A page without a script, in English, German, French or Spanish. It changes nothing.",
   request: { params, query },
   responses: { 200: { description: "The form", content: html }, ...failures },
 });
@@ -176,7 +178,9 @@ export function signUpRoutes(services: Services) {
         const keys = [given].flat();
         const chosen = offered.filter(({ key }) => keys.includes(key));
         const address = emailAddress.safeParse(email.trim());
-        const called = nameText(100).optional().safeParse(name.trim() || undefined);
+        const called = nameText(100)
+          .optional()
+          .safeParse(name.trim() || undefined);
         const fault = !address.success
           ? words.faultyEmail
           : chosen.length === 0

@@ -2,7 +2,7 @@ import type { PoolClient } from "pg";
 import { addressKey } from "../../domain/address.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { mergeRecipient } from "../../domain/recipient-change.ts";
-import type { ConsentWay } from "../../domain/topics.ts";
+import type { ConsentWay } from "../../domain/consent.ts";
 import { signUpPrefix } from "../../domain/sign-up-tokens.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { readSuppressions } from "../../ledger/suppressions.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
-import type { SubscriptionStatus } from "../../domain/topics.ts";
+import type { SubscriptionStatus } from "../../domain/consent.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { readSubscriptions } from "../../ledger/topic-subscriptions.ts";
 import type { KnownTopic } from "../../ledger/topics.ts";
@@ -65,7 +65,8 @@ export async function changeSubscription(
         "The recipient was asked for confirmation already: once an hour for each topic, and five times a day at most.",
         { headers: { "Retry-After": "3600" } },
       );
-    const isChanged = hasEnded || (done !== null && done.subscribed.length + done.requested.length > 0);
+    const isChanged =
+      hasEnded || (done !== null && done.subscribed.length + done.requested.length > 0);
     if (isChanged)
       await recordChangesOver(
         c,

@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import type { SubscriptionStatus } from "../../domain/topics.ts";
+import type { SubscriptionStatus } from "../../domain/consent.ts";
 import { defineStatement, executeOn } from "../../ledger/sql.ts";
 
 type Counts = Record<SubscriptionStatus, number>;

@@ -2,7 +2,8 @@ import { z } from "@hono/zod-openapi";
 import { newUuid } from "../../domain/ids.ts";
 import { localeTag, recipientReference } from "../../domain/recipient.ts";
 import { instantText } from "../../domain/time/instant.ts";
-import { consentSource, isImportable } from "../../domain/topics.ts";
+import { isImportable } from "../../domain/consent.ts";
+import { consentSource } from "../../domain/topics.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import {
   changeSubscriptions,
@@ -78,7 +79,12 @@ export function topicImportRoutes(services: Services) {
           ids: named.flatMap((one) => ("id" in one ? one.id : [])),
           names: named.flatMap((one) => ("id" in one ? [] : one.externalId)),
         });
-        const byName = new Map(rows.flatMap(({ id, externalId }) => [[id, id], [externalId, id]]));
+        const byName = new Map(
+          rows.flatMap(({ id, externalId }) => [
+            [id, id],
+            [externalId, id],
+          ]),
+        );
         const ids = named.map((one) => byName.get("id" in one ? one.id : one.externalId));
         const known = rows.map(({ id }) => id);
         const subscriptionOf = await readSubscriptions(execute, known, [topic.id]);

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { recipientReference } from "../../domain/recipient.ts";
-import { optIns, subscriptionStatuses } from "../../domain/topics.ts";
+import { optIns, subscriptionStatuses } from "../../domain/consent.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { listTopicChoices, type TopicChoice } from "../../ledger/topic-choices.ts";
 import type { ApiEnv } from "../http/context.ts";

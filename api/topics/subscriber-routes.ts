@@ -2,12 +2,8 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
 import { localeTag, recipientReference } from "../../domain/recipient.ts";
-import {
-  consentSource,
-  consentSteps,
-  consentWays,
-  subscriptionStatuses,
-} from "../../domain/topics.ts";
+import { consentSteps, consentWays, subscriptionStatuses } from "../../domain/consent.ts";
+import { consentSource } from "../../domain/topics.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import type { ConsentEntry, Prisma } from "../../prisma/generated/client.ts";
 import type { ApiEnv } from "../http/context.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { newUuid } from "../../domain/ids.ts";
-import { type ConsentWay, planSubscribing, type SubscriptionStatus } from "../../domain/topics.ts";
+import { type ConsentWay, planSubscribing, type SubscriptionStatus } from "../../domain/consent.ts";
 import type { Execute } from "../../ledger/sql.ts";
 import {
   changeSubscriptions,
@@ -61,7 +61,8 @@ export async function subscribe(
     id,
     plan: planSubscribing(subscriptionOf(recipientId, id), { isConfirmed, way: consent.way }),
   }));
-  const having = (plan: string) => planned.flatMap((topic) => (topic.plan === plan ? topic.id : []));
+  const having = (plan: string) =>
+    planned.flatMap((topic) => (topic.plan === plan ? topic.id : []));
   const wanted = having("request");
   const requestable =
     wanted.length === 0

@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import type { AnswerOf } from "tidings/client";
-import type { SubscriptionStatus } from "../../domain/topics.ts";
+import type { SubscriptionStatus } from "../../domain/consent.ts";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 import { omitUndefined } from "../shell/url.ts";

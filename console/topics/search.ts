@@ -1,4 +1,4 @@
-import { type SubscriptionStatus, subscriptionStatuses } from "../../domain/topics.ts";
+import { type SubscriptionStatus, subscriptionStatuses } from "../../domain/consent.ts";
 import { readId, readSeveral, readText } from "../shell/url.ts";
 
 /** What the address of the topics says. */

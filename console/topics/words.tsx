@@ -1,5 +1,5 @@
 import type { DeliveryStatus } from "../../domain/delivery/status.ts";
-import type { ConsentStep, ConsentWay, SubscriptionStatus } from "../../domain/topics.ts";
+import type { ConsentStep, ConsentWay, SubscriptionStatus } from "../../domain/consent.ts";
 import type { IconName } from "../parts/icon.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import { capitalise } from "../words/statuses.ts";

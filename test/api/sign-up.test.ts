@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { networkOf } from "../../api/sign-up/limits.ts";
 import { languages } from "../../api/sign-up/words.ts";
 import { newUuid } from "../../domain/ids.ts";
-import { consentTextVersion } from "../../domain/topics.ts";
+import { consentTextVersion } from "../../domain/consent.ts";
 import { createExpired } from "../../ledger/retention.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 
@@ -85,7 +85,11 @@ describe("the form to sign up", () => {
 
   it("creates a recipient who confirms, and asks also for a topic with single opt-in", async () => {
     const fields = { name: " Grace ", topic: ["news", "offers"] };
-    const { status, text } = await signUp("grace@example.org", fields, "/s/news?also=offers&lang=de");
+    const { status, text } = await signUp(
+      "grace@example.org",
+      fields,
+      "/s/news?also=offers&lang=de",
+    );
     expect([status, text]).toEqual([200, expect.stringContaining("Bitte prüfen Sie Ihre E-Mails")]);
     const [recipient, ...others] = await byAddress("grace@example.org");
     expect(others).toEqual([]);
@@ -144,7 +148,11 @@ describe("the form to sign up", () => {
     }
     for (const { status } of await Promise.all(attempts)) expect(status).toBe(200);
     expect(await sent()).toHaveLength(5);
-    expect(await api.prisma.recipient.count({ where: { email: { startsWith: "often", mode: "insensitive" } } })).toBe(1);
+    expect(
+      await api.prisma.recipient.count({
+        where: { email: { startsWith: "often", mode: "insensitive" } },
+      }),
+    ).toBe(1);
   });
 
   it("is shown again to whoever is too fast, too late or mistaken, and does nothing for programs", async () => {
@@ -162,7 +170,10 @@ describe("the form to sign up", () => {
     expect(faulty.text).not.toMatch(/<script|<b>/);
     expect((await signUp(email, { topic: "secret" })).status).toBe(422);
     const trapped = await signUp(email, { website: "https://spam.example" });
-    expect([trapped.status, trapped.text]).toEqual([200, expect.stringContaining("check your email")]);
+    expect([trapped.status, trapped.text]).toEqual([
+      200,
+      expect.stringContaining("check your email"),
+    ]);
     expect((await submit({ email: "x".repeat(5_000) })).status).toBe(413);
     expect(await sent()).toEqual([]);
     expect(await byAddress(email)).toEqual([]);
@@ -239,7 +250,12 @@ describe("retention", () => {
     await post((await sent())[2]!.confirmUrl);
     await signUp("known@example.org");
     const [known] = await byAddress("known@example.org");
-    await api.send("PATCH", `/v1/recipients/${known!.externalId}`, { locale: "fr" }, { "if-match": "*" });
+    await api.send(
+      "PATCH",
+      `/v1/recipients/${known!.externalId}`,
+      { locale: "fr" },
+      { "if-match": "*" },
+    );
     const retention = { deliveriesDays: 90, auditDays: 90, idempotencyDays: 90, inboxDays: 90 };
     const expired = createExpired({ pool: api.pool, retention });
     const removeAt = (days: number) =>
