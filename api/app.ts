@@ -7,6 +7,7 @@ import { authenticate, requireRight, type Scheme } from "./http/auth.ts";
 import { allowOrigins } from "./http/cors.ts";
 import { createErrorHandler, createNotFoundHandler } from "./http/error-handlers.ts";
 import { checkHost } from "./http/hosts.ts";
+import { keepTrackingApart } from "./http/tracking-host.ts";
 import { requireProof } from "./http/proof.ts";
 import { readToEnd } from "./http/incoming.ts";
 import { jsonBody } from "./http/json-body.ts";
@@ -73,6 +74,7 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   });
   if (traceRequests) app.use(traceRequests);
   app.use(checkHost(config.allowedHosts));
+  app.use(keepTrackingApart(config.trackingHost));
   app.use(allowOrigins(config.corsOrigins, findRoutes));
   app.use(
     authenticate({

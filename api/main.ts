@@ -8,9 +8,11 @@ import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
 import { startHeartbeat } from "../ledger/heartbeat.ts";
+import { judgeDueHits } from "../ledger/tracking-hits.ts";
 import { inboxChannel } from "../ledger/inbox-hints.ts";
 import { createNotificationHub } from "../ledger/notification-hub.ts";
 import { notifyListener } from "../ledger/queue-listener.ts";
+import { executeOn } from "../ledger/sql.ts";
 import { createSealer, reportSealing } from "../ledger/sealer.ts";
 import { zoneFolders } from "../config/system-clocks.ts";
 import { packageRoot } from "../config/package-root.ts";
@@ -29,12 +31,14 @@ import {
   createPublicPool,
   shareConnections,
 } from "./http/pool.ts";
+import { createHitBuffer } from "./tracking/hit-buffer.ts";
 import { createWakes } from "./wakes.ts";
 
 /** A wake that takes longer is abandoned: the relay finds the rows that it was for. */
 const wakeDeadlineMs = 5_000;
 const probeDeadlineMs = 1_000;
 const lookForAlertsMs = 15_000;
+const judgeHitsMs = 500;
 /** How long requests in progress may take to finish once the process has been asked to stop. */
 const drainMs = 20_000;
 /** Connections that wait to be accepted while the process is busy. Further clients have to try again, which takes seconds. */
@@ -64,9 +68,18 @@ const configuration = readConfiguration();
  */
 function allowedHosts(): string[] | null {
   const { API_HOST: host, API_HOSTS: configured, PUBLIC_URL: publicUrl } = configuration;
-  if (isLoopback(host)) return [...loopbackHosts, host, new URL(publicUrl).hostname, ...configured];
+  const tracking = new URL(configuration.TRACKING_URL ?? publicUrl).hostname;
+  if (isLoopback(host))
+    return [...loopbackHosts, host, new URL(publicUrl).hostname, tracking, ...configured];
   // Probes within a container use the loopback address.
-  return configured.length > 0 ? [...loopbackHosts, ...configured] : null;
+  return configured.length > 0 ? [...loopbackHosts, tracking, ...configured] : null;
+}
+
+/** The host that is for tracking only; null if it is that of the public address. */
+function trackingHost(): string | null {
+  const { PUBLIC_URL: publicUrl, TRACKING_URL: trackingUrl = publicUrl } = configuration;
+  const { host } = new URL(trackingUrl);
+  return host === new URL(publicUrl).host ? null : host;
 }
 
 /** Where Temporal's web interface lists the workflows of this installation; null if its address is not configured. */
@@ -154,6 +167,11 @@ clock();
 const sealer = createSealer({ pool: lookupPool, masterKeys: configuration.SEALING_KEYS });
 void reportSealing(sealer, logger);
 
+const hits = createHitBuffer({ execute: executeOn(publicPool), metrics, logger });
+const judging = poll(async () => {
+  while (await judgeDueHits(publicPool));
+}, judgeHitsMs);
+
 const app = createApp({
   prisma,
   pool,
@@ -163,6 +181,7 @@ const app = createApp({
   sealer,
   hub,
   wakes,
+  hits,
   probeTemporal: async () =>
     void (await callWithin(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
   logger,
@@ -193,6 +212,8 @@ const app = createApp({
     },
     alerts: { recipients: configuration.ALERT_RECIPIENTS, everyMs: lookForAlertsMs },
     openId: openIdSettings(),
+    publicUrl: configuration.PUBLIC_URL,
+    trackingHost: trackingHost(),
     trustedProxies: configuration.API_TRUSTED_PROXIES,
     requestsPerMinute: configuration.API_REQUESTS_PER_MINUTE,
     mailboxShards: configuration.MAILBOX_SHARDS,
@@ -259,6 +280,8 @@ async function drain(reason: string): Promise<void> {
   );
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweeping);
+  judging.stop();
+  await hits.flush();
   await wakes.flush();
   await heartbeat.stop();
   await Promise.all([

@@ -13,6 +13,7 @@ import { topicImportRoutes } from "./topics/import-routes.ts";
 import { recipientTopicRoutes } from "./topics/recipient-routes.ts";
 import { topicRoutes } from "./topics/routes.ts";
 import { topicSubscriberRoutes } from "./topics/subscriber-routes.ts";
+import { trackingRoutes } from "./tracking/routes.ts";
 import { unsubscribeRoutes } from "./unsubscribing/routes.ts";
 import { alertRoutes } from "./alerts/routes.ts";
 import { attachmentRoutes } from "./attachments/routes.ts";
@@ -145,6 +146,7 @@ export const resources = {
   unsubscribing: [unsubscribeRoutes],
   topics: [topicRoutes, topicImportRoutes, topicSubscriberRoutes, recipientTopicRoutes],
   signUp: [signUpRoutes, confirmRoutes],
+  tracking: [trackingRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
   access: [

@@ -127,6 +127,7 @@ function createWorld(
     sealer: createSealer({ pool, masterKeys: [] }),
     // Nobody opens a stream, so that it never connects.
     hub: createNotificationHub({ url, name: "bench", channels: [inboxChannel], logger }),
+    hits: { add: () => {}, flush: async () => {} },
     wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
     probeTemporal: async () => {},
     logger,
@@ -146,6 +147,8 @@ function createWorld(
         environment: { name: null, color: "grey" },
       },
       openId: null,
+      publicUrl: "",
+      trackingHost: null,
       alerts: { recipients: [], everyMs: null },
       inboxStreams: 1,
       vapidPublicKey: null,

@@ -385,6 +385,12 @@ export const variables = {
     .describe(
       "Address at which recipients reach the API. Links in messages begin with it. `npm start` uses the API's own address.",
     ),
+  /** The URL without a trailing slash; undefined for that of PUBLIC_URL. */
+  TRACKING_URL: publicUrl
+    .optional()
+    .describe(
+      "Address of the API at which it becomes known which emails were opened and which links were followed ([tracking](tracking.md)). A host of its own keeps these addresses apart from the others: nothing else is served under it. Without it, `PUBLIC_URL` is used.",
+    ),
   EVENTS_URL: webUrl
     .optional()
     .describe(
@@ -607,6 +613,7 @@ export const apiVariables = [
   "TOKEN_SECRET",
   "SEALING_KEYS",
   "PUBLIC_URL",
+  "TRACKING_URL",
   "VAPID_PUBLIC_KEY",
   "PUSH_SERVICES",
   "HTTP_ALLOW_PRIVATE",
@@ -629,6 +636,7 @@ export const workerVariables = [
   "TOKEN_SECRET",
   "SEALING_KEYS",
   "PUBLIC_URL",
+  "TRACKING_URL",
   "EVENTS_URL",
   "EVENTS_SECRET",
   "HTTP_ALLOW_PRIVATE",

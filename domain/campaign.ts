@@ -9,6 +9,7 @@ import { notificationData, requestedRoute, templateReference } from "./notificat
 import { priorities } from "./priority.ts";
 import { nameText } from "./text.ts";
 import { topicKey } from "./topics.ts";
+import { tracking, utm } from "./tracking/settings.ts";
 
 export const campaignStatuses = [
   "draft",
@@ -37,6 +38,17 @@ export const throttle = z
     burst: burst ?? presetBurst(perSecond),
   }));
 
+const campaignTracking = tracking.nullable().meta({
+  description:
+    "What is tracked of the campaign's emails; null: what its notification type says, and nothing without a type. Recipients can refuse it. Of critical messages, clicks are tracked at most",
+  example: { opens: false, clicks: true },
+});
+const campaignUtm = utm.nullable().meta({
+  description:
+    'Parameters that are added to the links of the campaign\'s emails that do not have them; null for none. Links of Tidings and those with `data-tracking="off"` stay as they are',
+  example: { source: "newsletter", medium: "email", campaign: "spring-sale" },
+});
+
 export const newCampaign = z.strictObject({
   name: nameText(200),
   template: templateReference,
@@ -63,6 +75,8 @@ export const newCampaign = z.strictObject({
       "The sender of the campaign's mails; it takes precedence over the template and the type",
   }),
   attachments: storedAttachments.default([]),
+  tracking: campaignTracking.default(null),
+  utm: campaignUtm.default(null),
   startAt: instant.optional(),
 });
 
@@ -82,6 +96,9 @@ export const campaignEdit = z
     throttle: throttle.nullable(),
     email: emailIdentity,
     attachments: storedAttachments,
+    tracking: campaignTracking,
+    utm: campaignUtm,
+    redirects: z.boolean(),
     startAt: instant,
   })
   .partial();
@@ -169,6 +186,8 @@ export function editRefusal(
   }: Pick<CampaignState, "status" | "frozenAt"> & { correction: boolean },
   field: keyof CampaignEdit,
 ): string | null {
+  // A campaign whose links are abused may be over.
+  if (field === "redirects") return null;
   if (status === "completed" || status === "cancelled") return `the campaign is ${status}`;
   switch (field) {
     case "name":
@@ -188,6 +207,9 @@ export function editRefusal(
       return frozenAt && "the campaign has begun, and deliveries were decided by this type";
     case "route":
       return frozenAt && "the audience is frozen, and each delivery has its route";
+    case "tracking":
+    case "utm":
+      return frozenAt && "the campaign has begun, and messages may have been sent under it";
     case "guarantee":
       return frozenAt && "the campaign has begun, and messages may have been sent under it";
     case "throttle":

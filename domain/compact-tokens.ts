@@ -10,7 +10,14 @@ import {
  * What a token is for. Each purpose has signing keys of its own, so that a token of one purpose is worthless for another. The names are part of
  * the keys: a changed layout of the content needs a new name.
  */
-export type TokenPurpose = "unsubscribe" | "confirm subscription" | "sign-up form";
+export type TokenPurpose =
+  | "unsubscribe"
+  | "open"
+  | "click"
+  | "link"
+  | "view"
+  | "confirm subscription"
+  | "sign-up form";
 
 /**
  * Signs and verifies short tokens that a message contains, thousands a second: one byte names the key, the content follows, and ten bytes of

@@ -139,6 +139,11 @@ const inboxStatement = defineStatement<{ id: string }>(
   "DELETE FROM inbox_items WHERE recipient_id = :id::uuid",
 );
 
+const engagementsStatement = defineStatement<{ id: string }>(
+  `WITH hits AS (DELETE FROM engagement_events WHERE recipient_id = :id::uuid)
+   DELETE FROM engagements WHERE recipient_id = :id::uuid`,
+);
+
 /** The result of an erasure. `id` is the recipient's UUID. */
 export interface Erasure extends NamingResources {
   id: string;
@@ -190,6 +195,7 @@ export async function erasePerson(
   await execute(preferencesStatement, { id });
   await execute(inboxStatement, { id });
   await execute(subscriptionsStatement, { id });
+  await execute(engagementsStatement, { id });
   await eraseAddresses(execute, id);
   await eraseFromAnswers(execute, search);
   const addresses = [

@@ -49,6 +49,7 @@ const deliveriesSql = `
   evidence AS (DELETE FROM earlier_attempts WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   diverted AS (DELETE FROM diversions WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   engaged AS (DELETE FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
+  hits AS (DELETE FROM engagement_events WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
   answers AS (DELETE FROM address_answers WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
   removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING *),
   counted AS (${countChanges(changesOfEnded("removed", { count: "0", removed: "count(*)::int" }))}),
@@ -75,6 +76,7 @@ const withoutDeliveriesSql = (
     FOR UPDATE OF t SKIP LOCKED
   ),
   ${parts.map((part) => `of_${part} AS (DELETE FROM ${part} WHERE notification_id = ANY (ARRAY(SELECT id FROM expired))),`).join("\n  ")}
+  hits AS (DELETE FROM engagement_events WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
   answers AS (DELETE FROM address_answers WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
   removed AS (DELETE FROM ${table} WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import type { Rulebook } from "./rulebook.ts";
 import { type EmailIdentity, mergeIdentities } from "../domain/email-identity.ts";
 import type { NotificationType } from "../domain/policy/notification-type.ts";
+import type { Tracking, Utm } from "../domain/tracking/settings.ts";
 import type { TemplateContent } from "../domain/templates/content.ts";
 import type { DueDelivery } from "./ledger.ts";
 import { type EmailExtras, readEmailExtras } from "./notification-emails.ts";
@@ -20,6 +21,10 @@ export interface Source {
   topic: { id: string; key: string } | null;
   /** The sender of its mails, from the campaign, the template or the type; null where none of them has one. */
   email: EmailIdentity | null;
+  /** What a campaign tracks of its messages; null: what its type does. */
+  tracking: Tracking | null;
+  /** The parameters of the links of a campaign; null for none. */
+  utm: Utm | null;
   createdAt: Date;
   /** The earliest time at which it was to be sent. */
   askedAt: Date;
@@ -71,9 +76,9 @@ export function createSources(pool: Pool): Sources {
     const own =
       table === "campaigns"
         ? `CASE WHEN s.topic_id IS NOT NULL THEN (SELECT jsonb_build_object('id', t.id, 'key', t.key) FROM topics t WHERE t.id = s.topic_id) END AS topic,
-          s.email, s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
+          s.email, s.tracking, s.utm, s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
           NULL AS "dedupKey", NULL AS "collapseKey", cardinality(s.attachment_ids) = 0 AS batchable, s.attachment_ids AS "attachmentIds", false AS "bypassRateLimit", NULL AS "entityId", '[]'::jsonb AS actions`
-        : `NULL::jsonb AS topic, '{}'::jsonb AS email, 'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
+        : `NULL::jsonb AS topic, '{}'::jsonb AS email, NULL::jsonb AS tracking, NULL::jsonb AS utm, 'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
           s.expires_at AS "expiresAt", s.dedup_key AS "dedupKey", s.collapse_key AS "collapseKey", s.batchable,
           s.bypass_rate_limit AS "bypassRateLimit", s.entity_id AS "entityId", s.actions`;
     const { rows } = await pool.query<

@@ -217,6 +217,11 @@ async function main(): Promise<void> {
         connections === undefined ? provider : { ...provider, connections },
       ),
       sender: environment.MAIL_FROM,
+      links: {
+        secrets: environment.TOKEN_SECRET,
+        publicUrl: environment.PUBLIC_URL,
+        trackingUrl: environment.TRACKING_URL ?? environment.PUBLIC_URL,
+      },
       sendDeadlineMs: environment.SEND_DEADLINE_MS,
       answerDeadlineMs: environment.ANSWER_DEADLINE_MS,
       inFlightBound: inFlightBound[traffic],

@@ -4,6 +4,7 @@ import type { Priority } from "../../domain/priority.ts";
 import type { EmailIdentity } from "../../domain/email-identity.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
+import type { Tracking, Utm } from "../../domain/tracking/settings.ts";
 import type { ActionLink } from "../../domain/templates/template.ts";
 import type { CopyOutcome, EmailExtras } from "../../ledger/notification-emails.ts";
 import type { GateAnswer, Passage } from "./passage.ts";
@@ -45,6 +46,14 @@ export interface MessageList {
   isBulk: boolean;
 }
 
+/** What becomes of the links of an email, and what is tracked of it. */
+export interface MessageTracking extends Tracking {
+  /** The UUID of the campaign; null for a notification. */
+  campaignId: string | null;
+  /** The parameters that the links of the campaign have; null for none. */
+  utm: Utm | null;
+}
+
 /** The content and the terms of one message, which may be a delivery or a group. */
 export interface SendRequest {
   /** The public id of the delivery (`dlv_…`) or the group (`grp_…`), from which the Message-ID and a header are made. */
@@ -61,6 +70,8 @@ export interface SendRequest {
   receipt?: string | null;
   /** The mailing list of an email; left out if its recipient cannot unsubscribe. */
   list?: MessageList;
+  /** Left out for an email that is not tracked, and whose links stay as they are. */
+  tracking?: MessageTracking;
   /** The sender of an email, if it is not the installation's own. */
   email: EmailIdentity | null;
   /** The attachments and copies of an email; left out where it has none. */

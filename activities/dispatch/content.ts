@@ -28,6 +28,7 @@ import {
 } from "../../domain/templates/template.ts";
 import { TemplateError } from "../../domain/templates/template-error.ts";
 import type { ActionTarget } from "../../domain/tokens.ts";
+import { resolveTracking } from "../../domain/tracking/settings.ts";
 import { findMailingList } from "../../domain/unsubscribing.ts";
 import { TurnShare } from "../../lib/turn-share.ts";
 import type { MessageAbout } from "../channels/channel.ts";
@@ -42,9 +43,10 @@ export interface Part {
   delivery: Pick<
     DueDelivery,
     "id" | "campaignId" | "recipient" | "channel" | "priority" | "linksEpoch"
-  > & {
-    group: GroupPart | null;
-  };
+  > &
+    Partial<Pick<DueDelivery, "preferences">> & {
+      group: GroupPart | null;
+    };
   source: Pick<
     Source,
     | "templateVersionId"
@@ -60,7 +62,7 @@ export interface Part {
     | "expiresAt"
     | "askedAt"
   > &
-    Partial<Pick<Source, "extras">>;
+    Partial<Pick<Source, "extras" | "tracking" | "utm">>;
 }
 
 /** Builds the content of messages: the template's for a single delivery, a summary for several deliveries that go out together. */
@@ -125,6 +127,7 @@ export function createSummaries({
           email: source.email,
           ...(source.extras && { extras: source.extras }),
           ...listOf({ delivery, source }, null, { delivery: id }),
+          ...trackingOf([{ delivery, source }]),
           about: describeMessage([source], null),
         };
         const offered = actionsOf(source);
@@ -216,6 +219,7 @@ export function createSummaries({
           ...(named ?? defaultSummaries[group.kind]),
           email: group.kind === "batch" ? (parts[0]!.source.type?.email ?? null) : null,
           ...listOf(parts[0]!, group.kind, { group: group.id }),
+          ...trackingOf(parts),
           about: describeMessage(
             members.map(({ part: { source } }) => source),
             group.kind,
@@ -287,6 +291,25 @@ function describeMessage(
     expiresAt: last === Infinity ? null : new Date(last),
   };
 }
+
+/** What is tracked of an email: what is tracked of each of its parts. Its links have the parameters of a campaign if it is its only part. */
+function trackingOf(parts: readonly Part[]): Pick<Content, "tracking"> {
+  const [{ delivery, source }] = parts as [Part];
+  if (delivery.channel !== "email") return {};
+  let { opens, clicks } = resolvePart(parts[0]!);
+  for (const part of parts.slice(1)) {
+    const own = resolvePart(part);
+    opens &&= own.opens;
+    clicks &&= own.clicks;
+  }
+  const isSingle = parts.length === 1;
+  const utm = isSingle ? (source.utm ?? null) : null;
+  if (!opens && !clicks && utm === null) return {};
+  return { tracking: { opens, clicks, utm, campaignId: isSingle ? delivery.campaignId : null } };
+}
+
+const resolvePart = ({ delivery: { preferences, priority }, source: { type, tracking } }: Part) =>
+  resolveTracking({ campaign: tracking ?? null, type, wish: preferences?.tracking, priority });
 
 /** Orders parts by when they were requested: ids are made in the order of time. */
 const compareByRequest = ({ delivery: one }: Part, { delivery: other }: Part) =>

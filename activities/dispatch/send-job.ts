@@ -21,7 +21,15 @@ export interface Content
     Template,
     Pick<
       SendRequest,
-      "messageId" | "data" | "actions" | "receipt" | "email" | "extras" | "about" | "list"
+      | "messageId"
+      | "data"
+      | "actions"
+      | "receipt"
+      | "email"
+      | "extras"
+      | "about"
+      | "list"
+      | "tracking"
     > {
   /** The template to use if the other cannot be rendered. */
   fallback?: Template;

@@ -59,6 +59,8 @@ export async function createCampaign(
       audience: wanted.audience as Prisma.InputJsonObject,
       data: wanted.data as Prisma.InputJsonObject,
       route: wanted.route ?? Prisma.DbNull,
+      tracking: wanted.tracking ?? Prisma.DbNull,
+      utm: wanted.utm ?? Prisma.DbNull,
       attachmentIds,
       typeId: type?.id ?? null,
       topicId: topic?.id ?? null,

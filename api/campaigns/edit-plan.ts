@@ -20,7 +20,17 @@ import type { CampaignAnswer, CampaignRow, ReadCampaign } from "./store.ts";
 const maxRevision = 32_767;
 
 /** The fields that are stored in the form in which the API shows them. */
-const plainColumns = ["name", "audience", "data", "priority", "guarantee", "email"] as const;
+const plainColumns = [
+  "name",
+  "audience",
+  "data",
+  "priority",
+  "guarantee",
+  "email",
+  "redirects",
+] as const;
+/** Those of them that can be null. */
+const nullableColumns = ["route", "tracking", "utm"] as const;
 
 /** The changes that an edit makes. */
 interface EditPlan {
@@ -79,7 +89,9 @@ export async function planEdit(
       ),
       ...(isEdited("template") && { templateVersionId: version.id }),
       ...(attachmentIds && { attachmentIds }),
-      ...(isEdited("route") && { route: wanted.route ?? Prisma.DbNull }),
+      ...Object.fromEntries(
+        nullableColumns.filter(isEdited).map((column) => [column, wanted[column] ?? Prisma.DbNull]),
+      ),
       ...(isEdited("type") && { typeId: type?.id ?? null }),
       ...(isEdited("topic") && { topicId: topic?.id ?? null }),
       ...start,

@@ -80,7 +80,7 @@ const edit = defineRoute({
   access: "sender",
   summary: "Edit a campaign, or the message of its pending deliveries",
   description:
-    "Until the audience is frozen, every field can be edited, and a `startAt` schedules a draft. After that, the name, template, data, attachments, sender and priority can be edited until the campaign has ended: " +
+    "Until the audience is frozen, every field can be edited, and a `startAt` schedules a draft. After that, the name, template, data, attachments, sender and priority can be edited until the campaign has ended, and `redirects` at any time: " +
     "every hand-over that begins after the answer sends the new message, and GET …/revisions shows what was sent before. " +
     "With `dryRun=true` nothing is changed: the answer shows what would change, and which `If-Match` the edit needs.",
   request: {
@@ -126,7 +126,7 @@ export function campaignEditRoutes(services: Services) {
         if (supersedes) await storeRevision(tx, before.row, now);
         if (changes.throttle) await setThrottle(tx, reference, wanted.throttle ?? null);
         const after = await updateCampaign(tx, id, columns, now);
-        if (after.row.status === "draft") return { after };
+        if (after.row.status === "draft" || after.row.finishedAt !== null) return { after };
         if (after.row.status === "scheduled" && (changes.startAt || changes.audience))
           await requireProofForMany(c, services, tx, audience.parse(after.row.audience));
         const requestId = c.get("requestId");

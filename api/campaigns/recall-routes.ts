@@ -195,7 +195,8 @@ export function campaignRecallRoutes(services: Services) {
             },
           ]);
         await requireCorrectable(tx, corrected, to);
-        const { type, topic, priority, route, guarantee, throttle, email } = corrected.json;
+        const { type, topic, priority, route, guarantee, throttle, email, tracking, utm } =
+          corrected.json;
         return createCampaign(c, services, tx, "campaign.correct", {
           ...wanted,
           type: wanted.type === undefined ? type : wanted.type,
@@ -205,6 +206,8 @@ export function campaignRecallRoutes(services: Services) {
           guarantee,
           throttle,
           email,
+          tracking,
+          utm,
           audience: {
             where:
               to === "missed"

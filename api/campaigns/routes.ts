@@ -102,7 +102,7 @@ const duplicate = defineRoute({
     body: {
       ...jsonContent(
         campaignEdit
-          .omit({ startAt: true })
+          .omit({ startAt: true, redirects: true })
           .extend({ audience: describedAudience.optional() })
           .openapi({
             description: "Fields that differ from the original",
@@ -144,6 +144,8 @@ export function campaignRoutes(services: Services) {
           throttle: changes.throttle === undefined ? json.throttle : changes.throttle,
           email: changes.email ?? json.email,
           attachments: changes.attachments ?? json.attachments,
+          tracking: changes.tracking === undefined ? json.tracking : changes.tracking,
+          utm: changes.utm === undefined ? json.utm : changes.utm,
         });
       }),
     )

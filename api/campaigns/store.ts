@@ -5,6 +5,7 @@ import { campaignGate } from "../../domain/delivery/gates.ts";
 import { publicId } from "../../domain/ids.ts";
 import { requestedRoute } from "../../domain/notification.ts";
 import { priorities } from "../../domain/priority.ts";
+import { type Tracking, tracking, type Utm, utm } from "../../domain/tracking/settings.ts";
 import { removeLimits, setRate } from "../../ledger/gates.ts";
 import { executeIn } from "../../ledger/sql.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
@@ -26,6 +27,9 @@ export const campaignExample = {
   throttle: { perSecond: 50, burst: 50 },
   email: { fromName: "Example shop", replyTo: "shop@example.org" },
   attachments: [],
+  tracking: { opens: false, clicks: true },
+  utm: null,
+  redirects: true,
   startAt: "2027-03-01T09:00:00.000Z",
   frozenAt: "2027-03-01T09:00:00.120Z",
   audienceCount: 1000,
@@ -78,6 +82,16 @@ export const campaignAnswer = z
         "The sender of the campaign’s emails. Takes precedence over the sender of the template and of the notification type",
     }),
     attachments: attachmentsAnswer,
+    tracking: tracking.nullable().openapi({
+      description: "What is tracked of the emails; null: what the notification type says",
+    }),
+    utm: utm.nullable().openapi({
+      description: "The parameters that are added to the links of the emails; null for none",
+    }),
+    redirects: z.boolean().openapi({
+      description:
+        "Whether the tracked links of the emails lead to their targets. With false, which can be set at any time, they show a page that says so: for links that are abused",
+    }),
     startAt: z.iso
       .datetime()
       .nullable()
@@ -159,6 +173,9 @@ export function campaignJson(row: CampaignRow, gate: Gate | null): CampaignAnswe
       : null,
     email: row.email as EmailIdentity,
     attachments: attachmentsJson(row.attachmentIds),
+    tracking: row.tracking as Tracking | null,
+    utm: row.utm as Utm | null,
+    redirects: row.redirects,
     startAt: row.startAt?.toISOString() ?? null,
     frozenAt: row.frozenAt?.toISOString() ?? null,
     audienceCount,

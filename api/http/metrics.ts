@@ -11,6 +11,8 @@ export interface ApiMetrics {
   recordAnswer(request: { method: string; route: string; status: number; seconds: number }): void;
   /** Counts an answer that is a problem. */
   recordProblem(kind: ProblemKind): void;
+  /** Counts requests for images and links of emails, by whether they were written or dropped. */
+  recordHits(outcome: "written" | "dropped", count: number): void;
   recordWake(target: WakeTarget, outcome: "sent" | "failed"): void;
   watchPool(name: string, pool: ConnectionCounts): void;
   /** Shows how many requests of a class are in progress, and how many wait for their turn. */
@@ -66,6 +68,13 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
   });
   for (const target of ["mailbox", "critical", "campaign", "digest"] satisfies WakeTarget[])
     for (const outcome of ["sent", "failed"]) wakes.inc({ target, outcome }, 0);
+  const hits = new Counter({
+    name: "tidings_tracking_hits_total",
+    help: "Requests for images and links of emails, by outcome: written to the database, or dropped because it did not answer for long",
+    labelNames: ["outcome"],
+    registers,
+  });
+  for (const outcome of ["written", "dropped"]) hits.inc({ outcome }, 0);
   const unsent = new Gauge({
     name: "tidings_unsent_limit",
     help: "Deliveries of notifications that may be due and unsent at once (MAX_UNSENT)",
@@ -103,6 +112,7 @@ export function createApiMetrics(registry = new Registry()): ApiMetrics {
       const limit = limits[kind];
       if (limit !== undefined) refusals.inc({ limit });
     },
+    recordHits: (outcome, count) => hits.inc({ outcome }, count),
     recordWake: (target, outcome) => wakes.inc({ target, outcome }),
     watchPool: (name, pool) => pools.watch(name, pool),
     setLimits({ maxUnsent, maxScheduled }) {

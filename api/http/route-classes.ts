@@ -62,6 +62,16 @@ export const routeClasses = {
     waitSeconds: 2,
     connections: "public",
   },
+  tracking: {
+    purpose: "images and links of emails, whose answers do not wait for the database",
+    body: 0,
+    bodySeconds: null,
+    atOnce: null,
+    perCaller: 0,
+    waiting: 0,
+    waitSeconds: 0,
+    connections: "public",
+  },
   unsubscribe: {
     purpose: "unsubscribing by a link in a message",
     body: kib,

@@ -17,6 +17,7 @@ import type { ConsolePlace } from "./own-pages.ts";
 import { invalid, problemDetails } from "./problem.ts";
 import type { RouteClassName } from "./route-classes.ts";
 import { fieldErrors } from "./validation.ts";
+import type { HitBuffer } from "../tracking/hit-buffer.ts";
 import type { Wakes } from "../wakes.ts";
 
 /** The dependencies of an app. The code that creates the app also closes them. */
@@ -35,6 +36,8 @@ export interface ApiDeps {
   /** The notifications of the database. */
   hub: NotificationHub;
   wakes: Wakes;
+  /** Gathers what is tracked of emails. */
+  hits: HitBuffer;
   /** Resolves if Temporal responds soon, and otherwise rejects. */
   probeTemporal: () => Promise<void>;
   logger: Logger;
@@ -66,6 +69,10 @@ interface ApiConfig {
   bodyLimitBytes: number;
   /** The hosts that a Host header may name; null allows every host. */
   allowedHosts: readonly string[] | null;
+  /** The URL at which recipients reach the API, without a trailing slash. */
+  publicUrl: string;
+  /** The host, with its port if that is not the usual one, under which only tracking is served; null if there is none. */
+  trackingHost: string | null;
   /** The number of proxies before the API that append the address of a caller to X-Forwarded-For. */
   trustedProxies: number;
   /** The rate limit of each key that has none of its own. */

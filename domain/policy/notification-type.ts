@@ -8,6 +8,7 @@ import { typePreferences } from "./preferences.ts";
 import { route } from "./route.ts";
 import { priorities } from "../priority.ts";
 import { nameText, text } from "../text.ts";
+import { noTracking, tracking } from "../tracking/settings.ts";
 import { webUrl } from "../web-url.ts";
 
 /** The key by which callers name a type. It is part of URLs. */
@@ -124,6 +125,11 @@ const parts = {
     description: "The sender of emails of this type, unless the campaign or the template sets one",
     example: { fromName: "Example tasks", replyTo: "tasks@example.org" },
   }),
+  tracking: tracking.meta({
+    description:
+      "What is tracked of emails of this type, unless their campaign says otherwise. Recipients can refuse it. Of mandatory types and critical messages, clicks are tracked at most",
+    example: { opens: false, clicks: true },
+  }),
   limits: recipientLimits.partial().meta({
     description:
       "The maximum number of messages of this type to one recipient within any minute, hour and day and in a burst",
@@ -157,6 +163,7 @@ export const typeDefinition = z.strictObject({
   summaryActionLabels: parts.summaryActionLabels.default({}),
   summaryTemplate: parts.summaryTemplate.default(null),
   email: parts.email.default({}),
+  tracking: parts.tracking.default(noTracking),
   limits: parts.limits.default({}),
   preferences: parts.preferences.default({}),
 });

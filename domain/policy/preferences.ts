@@ -3,6 +3,7 @@ import { type Channel, channels } from "../channel.ts";
 import { resourceKey } from "../key.ts";
 import { mergePatchOf } from "../merge-patch.ts";
 import { priorities } from "../priority.ts";
+import { trackingWish } from "../tracking/settings.ts";
 import { weekdays } from "../time/local-time.ts";
 
 export const digestModes = ["immediate", "hourly", "daily", "weekly"] as const;
@@ -176,6 +177,11 @@ export const preferences = partly
           "Which notification types are switched on, by key: all of a type, or its channels one by one. A type or a channel that is left out is on",
         example: { "report.weekly": false, "team.news": { email: false } },
       }),
+    tracking: trackingWish.meta({
+      description:
+        "What senders may know of emails to the recipient: with false, opens or clicks are not tracked. What is left out is as senders ask",
+      example: { opens: false },
+    }),
   })
   .partial();
 export type Preferences = z.output<typeof preferences>;

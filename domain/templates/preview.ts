@@ -4,7 +4,13 @@ import { sourceOf } from "./content-for.ts";
 import { compileInApp, type InAppMessage, renderInApp } from "./in-app.ts";
 import { fallbacks, localizeContent, matchLocale } from "./locales.ts";
 import { compilePush, type PushMessage, renderPush } from "./push.ts";
-import { type EmailBody, emailScope, type RecipientScope, renderEmail } from "./template.ts";
+import {
+  type EmailBody,
+  emailScope,
+  type EmailAddresses,
+  type RecipientScope,
+  renderEmail,
+} from "./template.ts";
 
 /** The message that a recipient would get on a channel. */
 export type PreviewMessage = {
@@ -18,8 +24,11 @@ export type PreviewMessage = {
   | ({ channel: "in_app" } & InAppMessage)
 );
 
-/** What templates show as the address to unsubscribe in a preview, which belongs to no message. */
-const previewUnsubscribeUrl = "https://example.org/u/preview";
+/** What templates show as the addresses of an email in a preview, which belongs to no message. */
+const previewAddresses: EmailAddresses = {
+  unsubscribeUrl: "https://example.org/u/preview",
+  browserUrl: "https://example.org/m/preview",
+};
 
 /** Renders a message as it would be sent, in the locale of the recipient. Throws `TemplateError`. */
 export function renderPreview(
@@ -27,14 +36,10 @@ export function renderPreview(
   content: TemplateContent,
   recipient: RecipientScope,
   data: Record<string, unknown>,
+  addresses = previewAddresses,
 ): PreviewMessage {
   const locale = matchLocale(content, recipient.locale);
-  const scope = emailScope(
-    recipient,
-    data,
-    [],
-    channel === "email" ? previewUnsubscribeUrl : undefined,
-  );
+  const scope = emailScope(recipient, data, [], channel === "email" ? addresses : {});
   const source = sourceOf(channel, localizeContent(content, locale));
   const chosen = { locale, derivedFrom: source === channel ? null : source };
   switch (channel) {

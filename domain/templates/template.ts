@@ -28,20 +28,29 @@ export interface ActionLink {
   url: string;
 }
 
+/** Addresses that an email contains for its recipient. */
+export interface EmailAddresses {
+  /** Where the recipient unsubscribes; undefined if they cannot. */
+  unsubscribeUrl?: string | undefined;
+  /** Where a browser shows the message; undefined if none does. */
+  browserUrl?: string | undefined;
+}
+
 /**
- * The variables of a template: the data, the actions if there are any, the address at which the recipient unsubscribes if they can, and the
- * recipient. The latter three hide data of the same names.
+ * The variables of a template: the data, the actions if there are any, the addresses that there are, and the recipient. The latter three hide
+ * data of the same names.
  */
 export function emailScope(
   recipient: RecipientScope,
   data: Record<string, unknown>,
   actions: readonly ActionLink[] = [],
-  unsubscribeUrl?: string,
+  { unsubscribeUrl, browserUrl }: EmailAddresses = {},
 ): Record<string, unknown> {
   const { id, externalId, email, timeZone, locale, attributes } = recipient;
   const scope: Record<string, unknown> = { ...data };
   if (actions.length > 0) scope.actions = actions;
   if (unsubscribeUrl !== undefined) scope.unsubscribeUrl = unsubscribeUrl;
+  if (browserUrl !== undefined) scope.browserUrl = browserUrl;
   scope.recipient = { id, externalId, email, timeZone, locale, attributes };
   return scope;
 }

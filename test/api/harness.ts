@@ -14,6 +14,8 @@ import type { Scope } from "../../domain/scope.ts";
 import type { MasterKey } from "../../domain/sealing/master-keys.ts";
 import { createSealer } from "../../ledger/sealer.ts";
 import { masterKey } from "../support/sealing.ts";
+import { createHitBuffer } from "../../api/tracking/hit-buffer.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { inboxChannel } from "../../ledger/inbox-hints.ts";
 import { createNotificationHub } from "../../ledger/notification-hub.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
@@ -62,6 +64,7 @@ export async function startApi({
     channels: [inboxChannel],
     logger,
   });
+  const hits = createHitBuffer({ execute: executeOn(publicPool), metrics, logger });
   const app = createApp({
     prisma,
     pool,
@@ -76,6 +79,7 @@ export async function startApi({
       campaign: (id) => void woken.push(id),
       flush: async () => {},
     },
+    hits,
     probeTemporal,
     logger,
     config: {
@@ -96,6 +100,8 @@ export async function startApi({
       },
       alerts: { recipients: [], everyMs: null },
       openId: null,
+      publicUrl: "https://tidings.example.org",
+      trackingHost: null,
       vapidPublicKey: null,
       endpoints: { pushServices: [], privateSubnets: [], ports: [] },
       trustedProxies: 0,
@@ -144,6 +150,7 @@ export async function startApi({
 
   return {
     app,
+    hits,
     metrics,
     hub,
     database,

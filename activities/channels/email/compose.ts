@@ -13,9 +13,10 @@ import {
 import { idPrefixes } from "../../../domain/ids.ts";
 import { cutText, oneLine } from "../../../domain/text.ts";
 import { type CompiledTemplate, fillTemplate } from "../../../domain/templates/liquid.ts";
-import type { MessageList, SendRequest } from "../channel.ts";
+import type { MessageList, MessageTracking, SendRequest } from "../channel.ts";
 import { matchLocale } from "../../../domain/templates/locales.ts";
 import type { Message } from "./smtp-job.ts";
+import { type ChangedLinks, createMessageLinks, type LinkSettings } from "./message-links.ts";
 import { headerText, quotedPrintable, senderHeader, softBreak } from "./mime.ts";
 
 /** A compiled template version. The parts that are the same for every recipient are encoded once. */
@@ -30,6 +31,10 @@ interface CompiledMessage {
   /** The encoded literals of the text part; empty if it has no template of its own. */
   text: readonly string[];
   html: readonly string[];
+  /** Whether it has the address at which a browser shows the message. */
+  namesView: boolean;
+  /** Null if no link is changed, and nothing is tracked. */
+  links: ChangedLinks | null;
 }
 
 /** The input of a message. */
@@ -43,6 +48,7 @@ export type ComposeRequest = Pick<
   | "actions"
   | "email"
   | "list"
+  | "tracking"
   | "priority"
 > & { additions?: Additions };
 
@@ -63,19 +69,26 @@ export interface Composer {
   compose(request: ComposeRequest, to: Mailbox, effort: Effort): Message;
 }
 
-/** Creates a composer. `clock` returns milliseconds since the epoch. At most `keptVersions` compiled versions are cached. */
+/**
+ * Creates a composer. `clock` returns milliseconds since the epoch. At most `keptVersions` compiled versions are cached. Without `links`, no link is changed
+ * and nothing is tracked.
+ */
 export function createComposer({
   sender,
+  links,
   clock,
   keptVersions = 100,
 }: {
   sender: Sender;
+  links?: LinkSettings;
   clock: () => number;
   keptVersions?: number;
 }): Composer {
   const compiled = new Map<string, CompiledMessage>();
   const { address, domain } = sender.mailbox;
   const ownOpening = openingOf(null, sender);
+  const messageLinks =
+    links && createMessageLinks(links, { encode: encodeOutput, encodeLast: quotedPrintable });
   /** The identity of a campaign is one object for all its messages. */
   const identities = new WeakMap<EmailIdentity, Opening>();
 
@@ -90,12 +103,16 @@ export function createComposer({
     versionId: string,
     content: TemplateContent,
     recipientLocale: string,
+    tracking: MessageTracking | undefined,
   ): CompiledMessage {
     const locale = matchLocale(content, recipientLocale);
-    const key = locale === null ? versionId : `${versionId} ${locale}`;
+    const localized = locale === null ? versionId : `${versionId} ${locale}`;
+    const key = tracking === undefined ? localized : `${localized} ${keyOf(tracking)}`;
     const kept = compiled.get(key);
     if (kept) return kept;
     const message = compileMessage(content, locale);
+    if (tracking && messageLinks)
+      message.links = messageLinks.compile(literalsOf(message.email.html), tracking);
     compiled.set(key, message);
     // The oldest version is dropped: compiling it again is cheap compared with its use.
     if (compiled.size > keptVersions) compiled.delete(compiled.keys().next().value!);
@@ -105,13 +122,13 @@ export function createComposer({
   return {
     compose(request, to, effort) {
       const { templateVersionId, content, recipient } = request;
-      const message = messageOf(templateVersionId, content, recipient.locale);
-      const scope = emailScope(
-        recipient,
-        request.data,
-        request.actions,
-        request.list?.unsubscribeUrl,
-      );
+      const { messageId } = request;
+      const message = messageOf(templateVersionId, content, recipient.locale, request.tracking);
+      const changed = message.links;
+      const scope = emailScope(recipient, request.data, request.actions, {
+        unsubscribeUrl: request.list?.unsubscribeUrl,
+        browserUrl: message.namesView ? messageLinks?.viewUrl(messageId) : undefined,
+      });
       const subject = headerText(renderSubject(message.email, scope, effort));
       const { html, text } = evaluateBodies(message.email, scope, effort);
       const additions = request.additions ?? null;
@@ -121,8 +138,8 @@ export function createComposer({
       const body =
         (boundary === null ? "" : `--${boundary}\r\n${message.contentType}\r\n`) +
         message.opening +
-        (typeof text === "string"
-          ? quotedPrintable(text)
+        (typeof text === "string" || changed?.changeText
+          ? quotedPrintable(changeText(changed, typeof text === "string" ? text : text.join("")))
           : fillTemplate(
               message.email.text as CompiledTemplate,
               text,
@@ -130,12 +147,24 @@ export function createComposer({
               encodeOutput,
             )) +
         message.between +
-        fillTemplate(message.email.html, html, message.html, encodeOutput) +
+        (changed === null
+          ? fillTemplate(message.email.html, html, message.html, encodeOutput)
+          : changed.fillHtml(html, messageId, effort)) +
         message.closing;
       return { from: address, domain: opening.domain, headers, body };
     },
   };
 }
+
+const changeText = (links: ChangedLinks | null, text: string): string =>
+  links?.changeText?.(text) ?? text;
+
+/** Distinguishes the ways in which the messages of one version are tracked. */
+const keyOf = ({ campaignId, opens, clicks, utm }: MessageTracking): string =>
+  `${campaignId} ${opens} ${clicks} ${utm === null ? "" : JSON.stringify(utm)}`;
+
+const literalsOf = ({ pieces }: CompiledTemplate): (string | null)[] =>
+  pieces.map((piece) => (typeof piece === "string" ? piece : null));
 
 /** How a message of one identity begins. */
 interface Opening {
@@ -214,6 +243,8 @@ function compileMessage(content: TemplateContent, locale: string | null): Compil
     closing: `\r\n--${boundary}--\r\n`,
     text: typeof email.text === "function" ? [] : encodeLiterals(email.text),
     html: encodeLiterals(email.html),
+    namesView: JSON.stringify(content).includes("browserUrl"),
+    links: null,
   };
 }
 

@@ -14,6 +14,7 @@ import type { DkimSigner } from "./dkim.ts";
 import { Rendering, TakesLong, unrenderable } from "../rendering.ts";
 import { createEmailRenderer } from "./email-renderer.ts";
 import { type AttachmentFiles, outcomesOfCopies, prepareExtras, type Prepared } from "./extras.ts";
+import type { LinkSettings } from "./message-links.ts";
 import type { Mail, Message } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
@@ -22,6 +23,8 @@ export interface EmailOptions {
   providers: readonly ProviderSettings[];
   /** The sender in the From header and the reverse path. Every Message-ID has its domain. */
   sender: Sender;
+  /** What the links in messages are made from. Without it, nothing is tracked. */
+  links?: LinkSettings;
   /** The time for each step until a message's final dot, at each provider. Waiting for a free connection may take as long. */
   sendDeadlineMs: number;
   /** The time from the final dot to its reply. */
@@ -69,6 +72,7 @@ interface EmailLine extends ProviderEndpoint {
 export function createEmailChannel({
   providers: settings,
   sender,
+  links,
   sendDeadlineMs,
   answerDeadlineMs,
   inFlightBound,
@@ -80,7 +84,7 @@ export function createEmailChannel({
   logger,
 }: EmailOptions): Channel {
   const maxApart = Math.max(1, Math.floor(inFlightBound / 2));
-  const rendering = new Rendering(createEmailRenderer(sender, clock), {
+  const rendering = new Rendering(createEmailRenderer(sender, links, clock), {
     clock,
     maxWaiting: maxApart,
   });

@@ -1,0 +1,77 @@
+import { createCompactTokens } from "../compact-tokens.ts";
+import { formatUuid } from "../ids.ts";
+import type { ActionTarget } from "../tokens.ts";
+
+/** What the address with a token does: it reports that the message was opened, leads to one of its links, or shows it. */
+export const messagePurposes = ["open", "click", "view"] as const;
+export type MessagePurpose = (typeof messagePurposes)[number];
+
+/** A link of messages. It is signed, so that no address leads anywhere else. */
+export interface SignedLink {
+  /** The number by which hits on the link are counted (`numberLink`); 0 for the link that no person sees. */
+  number: number;
+  /** The campaign whose messages have the link; null for the links of notifications. */
+  campaignId: string | null;
+  /** Where it leads; empty for the link that no person sees. */
+  url: string;
+}
+
+/** Signs and verifies what the addresses in messages consist of. They contain ids and addresses of links only, and do not expire. */
+export interface TrackingTokens {
+  signMessage(purpose: MessagePurpose, message: ActionTarget): string;
+  /** Null for a text that is not such a token. */
+  verifyMessage(purpose: MessagePurpose, token: string): ActionTarget | null;
+  signLink(link: SignedLink): string;
+  /** Null for a text that is not a signed link. */
+  verifyLink(token: string): SignedLink | null;
+}
+
+/** The flags in the first byte. */
+const isGroup = 1;
+const hasCampaign = 1;
+const idBytes = 16;
+const numberBytes = 4;
+
+/** @param secrets the secrets for `createCompactTokens` */
+export function createTrackingTokens(secrets: readonly string[]): TrackingTokens {
+  const messages = {
+    open: createCompactTokens(secrets, "open"),
+    click: createCompactTokens(secrets, "click"),
+    view: createCompactTokens(secrets, "view"),
+  };
+  const links = createCompactTokens(secrets, "link");
+  return {
+    signMessage(purpose, message) {
+      const [id, flags] = "group" in message ? [message.group, isGroup] : [message.delivery, 0];
+      const content = Buffer.allocUnsafe(1 + idBytes);
+      content[0] = flags;
+      content.write(id.replaceAll("-", ""), 1, "hex");
+      return messages[purpose].sign(content);
+    },
+    verifyMessage(purpose, token) {
+      const content = messages[purpose].verify(token);
+      if (content === null) return null;
+      const id = formatUuid(content.subarray(1));
+      return content[0]! & isGroup ? { group: id } : { delivery: id };
+    },
+    signLink({ number, campaignId, url }) {
+      const head = Buffer.alloc(1 + numberBytes);
+      head[0] = campaignId === null ? 0 : hasCampaign;
+      head.writeUInt32BE(number, 1);
+      const campaign = Buffer.from((campaignId ?? "").replaceAll("-", ""), "hex");
+      return links.sign(Buffer.concat([head, campaign, Buffer.from(url)]));
+    },
+    verifyLink(token) {
+      const content = links.verify(token);
+      if (content === null) return null;
+      const isOfCampaign = (content[0]! & hasCampaign) !== 0;
+      const idAt = 1 + numberBytes;
+      const urlAt = idAt + (isOfCampaign ? idBytes : 0);
+      return {
+        number: content.readUInt32BE(1),
+        campaignId: isOfCampaign ? formatUuid(content.subarray(idAt, urlAt)) : null,
+        url: content.toString("utf8", urlAt),
+      };
+    },
+  };
+}
