@@ -13,6 +13,7 @@ import { topicImportRoutes } from "./topics/import-routes.ts";
 import { recipientTopicRoutes } from "./topics/recipient-routes.ts";
 import { topicRoutes } from "./topics/routes.ts";
 import { topicSubscriberRoutes } from "./topics/subscriber-routes.ts";
+import { browserViewRoutes } from "./browser-view/routes.ts";
 import { trackingRoutes } from "./tracking/routes.ts";
 import { unsubscribeRoutes } from "./unsubscribing/routes.ts";
 import { alertRoutes } from "./alerts/routes.ts";
@@ -20,6 +21,7 @@ import { attachmentRoutes } from "./attachments/routes.ts";
 import { myAddressRoutes } from "./addresses/my-routes.ts";
 import { addressRoutes } from "./addresses/routes.ts";
 import { campaignEditRoutes } from "./campaigns/edit-routes.ts";
+import { campaignLinkRoutes } from "./campaigns/link-routes.ts";
 import { campaignActionRoutes } from "./campaigns/lifecycle-routes.ts";
 import { campaignRecallRoutes } from "./campaigns/recall-routes.ts";
 import { campaignReportRoutes } from "./campaigns/report-routes.ts";
@@ -130,6 +132,7 @@ export const resources = {
     campaignRevisionRoutes,
     campaignActionRoutes,
     campaignReportRoutes,
+    campaignLinkRoutes,
   ],
   // A path with a name comes before the one with an id.
   notifications: [notificationListRoutes, notificationRoutes, templateTestRoutes, attachmentRoutes],
@@ -147,6 +150,7 @@ export const resources = {
   topics: [topicRoutes, topicImportRoutes, topicSubscriberRoutes, recipientTopicRoutes],
   signUp: [signUpRoutes, confirmRoutes],
   tracking: [trackingRoutes],
+  browserView: [browserViewRoutes],
   events: [eventRoutes],
   explanations: [explanationRoutes],
   access: [

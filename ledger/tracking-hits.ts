@@ -24,11 +24,14 @@ const judgedTogether = 1_000;
 
 const inMs = (instant: string) => `(extract(epoch FROM ${instant}) * 1000)::float8`;
 
-/** The first delivery of a message. */
-const deliveryOf = (messageId: string) => `
-  SELECT d.recipient_id, d.campaign_id, d.finished_at FROM deliveries d WHERE d.id = ${messageId}
-  UNION ALL SELECT d.recipient_id, NULL, d.finished_at FROM deliveries d WHERE d.group_id = ${messageId}
-  LIMIT 1`;
+/** The first delivery of a message, and when its message was handed over, if that is recorded. */
+const deliveryOf = (messageId: string) =>
+  [
+    `SELECT recipient_id, campaign_id, coalesce(attempt_finished_at, finished_at) AS handed_over_at FROM ended_deliveries WHERE id = ${messageId}`,
+    `SELECT recipient_id, campaign_id, NULL FROM open_deliveries WHERE id = ${messageId}`,
+    `SELECT recipient_id, NULL, coalesce(attempt_finished_at, finished_at) FROM ended_deliveries WHERE group_id = ${messageId}`,
+    `SELECT recipient_id, NULL, NULL FROM open_deliveries WHERE group_id = ${messageId}`,
+  ].join(" UNION ALL ") + " LIMIT 1";
 
 interface HitColumns {
   ids: readonly string[];
@@ -75,7 +78,7 @@ const takeStatement = defineStatement<object, HitRow>(
    ),
    named AS MATERIALIZED (SELECT message_id, min(at) AS first_at FROM due GROUP BY message_id)
    SELECT e.id::text, e.message_id AS "messageId", e.kind, e.link, e.suspicion, ${inMs("e.at")} AS "atMs",
-     e.id IN (SELECT id FROM due) AS "isDue", (d.recipient_id IS NULL OR r.erased_at IS NOT NULL) AS "isGone", ${inMs("d.finished_at")} AS "handedOverAtMs"
+     e.id IN (SELECT id FROM due) AS "isDue", (d.recipient_id IS NULL OR r.erased_at IS NOT NULL) AS "isGone", ${inMs("d.handed_over_at")} AS "handedOverAtMs"
    FROM named n JOIN engagement_events e ON e.message_id = n.message_id AND e.at >= n.first_at - ${contextSpan}
      LEFT JOIN LATERAL (${deliveryOf("n.message_id")}) AS d ON true LEFT JOIN recipients r ON r.id = d.recipient_id
    ORDER BY e.message_id, e.at`,

@@ -30,6 +30,8 @@ export interface SentMessageRow {
   attachments: number;
   sourceEmail: EmailIdentity;
   typeEmail: EmailIdentity | null;
+  type: { id: string; key: string; mandatory: boolean } | null;
+  isOfCampaign: boolean;
   typeVersion: number | null;
   typeVersionNow: number | null;
   recipient: Omit<RecipientScope, "id"> & { id: string };
@@ -48,7 +50,9 @@ const sentMessageSql = `
     coalesce(v.content, i.content) AS content, coalesce(n.data, r.data, c.data) AS data, coalesce(n.actions, '[]') AS actions,
     CASE WHEN c.id IS NULL THEN (SELECT count(*)::int FROM notification_attachments a WHERE a.notification_id = n.id)
       ELSE cardinality(coalesce(r.attachment_ids, c.attachment_ids)) END AS attachments,
-    coalesce(c.email, '{}') AS "sourceEmail", y.document -> 'email' AS "typeEmail", d.type_version AS "typeVersion", y.version AS "typeVersionNow",
+    coalesce(c.email, '{}') AS "sourceEmail", c.id IS NOT NULL AS "isOfCampaign",
+    CASE WHEN y.id IS NOT NULL THEN jsonb_build_object('id', y.id, 'key', y.key, 'mandatory', coalesce((y.document ->> 'mandatory')::boolean, false)) END AS type,
+    y.document -> 'email' AS "typeEmail", d.type_version AS "typeVersion", y.version AS "typeVersionNow",
     jsonb_build_object('id', p.id, 'externalId', p.external_id, 'email', p.email, 'timeZone', p.time_zone, 'locale', p.locale, 'attributes', p.attributes) AS recipient,
     p.updated_at AS "recipientChangedAt", p.erased_at AS "erasedAt"
   FROM deliveries d JOIN recipients p ON p.id = d.recipient_id

@@ -3,7 +3,7 @@ import { checkContent } from "../../domain/templates/check-content.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
 import type { ContentChannel } from "../../domain/templates/content-parts.ts";
 import { type PreviewMessage, renderPreview } from "../../domain/templates/preview.ts";
-import type { RecipientScope } from "../../domain/templates/template.ts";
+import type { EmailAddresses, RecipientScope } from "../../domain/templates/template.ts";
 import { type Fault, type Position, TemplateError } from "../../domain/templates/template-error.ts";
 import {
   compileVariables,
@@ -19,6 +19,8 @@ export type RenderingTask =
       content: TemplateContent;
       variables: unknown;
       recipient: RecipientScope;
+      /** The addresses in an email; undefined for examples. */
+      addresses: EmailAddresses | undefined;
       /** JSON text, which is passed to a thread at a fraction of the cost of an object. */
       data: string;
       clocks: ClockChoice;
@@ -46,7 +48,8 @@ export default function renderInThread(task: RenderingTask): RenderingResult {
   const faults = compileVariables(task.variables as TemplateVariables)(data);
   if (faults.length > 0) return { kind: "unfit", faults };
   try {
-    const message = renderPreview(task.channel, task.content, task.recipient, data);
+    const { channel, content, recipient, addresses } = task;
+    const message = renderPreview(channel, content, recipient, data, addresses);
     return { kind: "rendered", message };
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;

@@ -5,7 +5,7 @@ import { LimitRow } from "../../domain/templates/limit-row.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
 import type { ContentChannel } from "../../domain/templates/content-parts.ts";
 import type { PreviewMessage } from "../../domain/templates/preview.ts";
-import type { RecipientScope } from "../../domain/templates/template.ts";
+import type { EmailAddresses, RecipientScope } from "../../domain/templates/template.ts";
 import type { Fault, Position } from "../../domain/templates/template-error.ts";
 import { createThread, ThreadFault } from "../../lib/thread.ts";
 import type { Caller } from "../http/keyring.ts";
@@ -38,13 +38,17 @@ interface PreviewedVersion {
 export interface TemplateRendering {
   /** Lists every body that cannot be parsed. */
   check(caller: Caller, content: TemplateContent): Promise<Fault[]>;
-  /** Renders the message that a recipient would get, or describes what is wrong with the data. */
+  /**
+   * Renders the message that a recipient would get, or describes what is wrong with the data. An email shows examples where `addresses` are left
+   * out.
+   */
   preview(
-    caller: Caller,
+    caller: Pick<Caller, "scope">,
     channel: ContentChannel,
     version: PreviewedVersion,
     recipient: RecipientScope,
     data: Record<string, unknown>,
+    addresses?: EmailAddresses,
   ): Promise<Preview>;
 }
 
@@ -64,7 +68,7 @@ export function createTemplateRendering(): TemplateRendering {
   }
 
   async function run(
-    caller: Caller,
+    caller: Pick<Caller, "scope">,
     task: () => RenderingTask,
     skip: () => RenderingResult | null = () => null,
   ): Promise<RenderingResult> {
@@ -88,7 +92,7 @@ export function createTemplateRendering(): TemplateRendering {
       const result = await run(caller, () => ({ kind: "check", content }));
       return result.kind === "checked" ? result.faults : [];
     },
-    async preview(caller, channel, { id, content, variables }, recipient, data) {
+    async preview(caller, channel, { id, content, variables }, recipient, data, addresses) {
       const row = id === null ? new LimitRow(restMs) : rowOf(id);
       const text = JSON.stringify(data);
       const result = await run(
@@ -99,6 +103,7 @@ export function createTemplateRendering(): TemplateRendering {
           content,
           variables,
           recipient,
+          addresses,
           data: text,
           clocks: clockChoice(),
         }),
