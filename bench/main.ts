@@ -9,6 +9,7 @@ import { benchLatency, type LatencyBench } from "./latency.ts";
 import { benchMailbox } from "./mailbox.ts";
 import { type Attack, attacks, benchOverload } from "./overload.ts";
 import { benchPolicy } from "./policy.ts";
+import { benchTracking, type TrackingBench } from "./tracking.ts";
 import {
   printApi,
   printCampaign,
@@ -18,6 +19,7 @@ import {
   printMailbox,
   printOverload,
   printPolicy,
+  printTracking,
 } from "./report.ts";
 import { wholeNumber } from "../cli/whole-number.ts";
 
@@ -184,6 +186,22 @@ program
     const { json, ...bench } = options;
     const result = await benchOverload({ ...bench, environment: process.env, say });
     printOverload(result);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("tracking")
+  .description("tokens, requests for images and links, and campaigns with and without tracking")
+  .option("--recipients <number>", "size of the audience", wholeNumber(1, 10_000_000), 10_000)
+  .option("--hits <number>", "how many requests", wholeNumber(1, 10_000_000), 30_000)
+  .option("--json", "end with one line of JSON")
+  .action(async ({ json, ...options }: Options<TrackingBench>) => {
+    const { details, ...result } = await benchTracking({
+      ...options,
+      environment: process.env,
+      say,
+    });
+    printTracking(result, details);
     if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 

@@ -8,6 +8,7 @@ import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
 import type { ConsoleDetails, ConsoleResult } from "./console.ts";
 import type { LatencyDetails, LatencyResult } from "./latency.ts";
 import { percentile } from "./percentile.ts";
+import type { TrackingDetails, TrackingResult } from "./tracking.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
 
 const workLines = (work: DatabaseWork) =>
@@ -201,5 +202,20 @@ export function printOverload({ attacks, seconds, quiet, attacked }: OverloadRes
     `\nOne caller for ${seconds} s without others, and beside those who would slow it down (${attacks.join(", ")})\n${table(
       rows.map((row) => [row, `${Math.round(quiet[row])} → ${Math.round(attacked[row])}`]),
     )}\n`,
+  );
+}
+
+export function printTracking(result: TrackingResult, details: TrackingDetails): void {
+  process.stdout.write(
+    `\nTracking\n${table([
+      ["microseconds in which a token is signed", result.tokenMicros],
+      ["requests for images and links a second", result.hitsPerSecond],
+      ["  99th percentile in milliseconds", result.hitP99Ms],
+      ["a campaign without tracking and List-Unsubscribe, messages a second", details.plainPerSecond],
+      ["a campaign with both, messages a second", details.trackedPerSecond],
+      ["  share of the rate that is lost", result.campaignSlowdown],
+      ["the same, signed with RSA and Ed25519, messages a second", details.signedPerSecond],
+      ["  share of the rate that is lost", result.dkimSlowdown],
+    ])}\n`,
   );
 }

@@ -74,6 +74,8 @@ class Refused extends Error {
 }
 
 export interface NewCampaign {
+  /** The key of its notification type. */
+  type?: string;
   name: string;
   template: { key: string };
   audience: { all: true } | { where: unknown };

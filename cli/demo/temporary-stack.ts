@@ -12,7 +12,7 @@ export interface TemporaryStack extends Omit<Stack, "stop"> {
 
 /** Variables of the caller that would make the stack use real servers. */
 const foreign =
-  /^(DATABASE_URL|SMTP_URL|PROVIDERS|TIDINGS_API_KEY|TOKEN_SECRET|SEALING_KEYS|VAPID_|PUBLIC_URL|EVENTS_|TEMPORAL_(?!CLI_PATH).*)/;
+  /^(DATABASE_URL|SMTP_URL|PROVIDERS|TIDINGS_API_KEY|TOKEN_SECRET|SEALING_KEYS|VAPID_|PUBLIC_URL|TRACKING_URL|EVENTS_|TEMPORAL_(?!CLI_PATH).*)/;
 
 /**
  * Starts a temporary stack.

@@ -27,6 +27,7 @@ const defaults = {
   summaryIcon: null,
   summaryActionLabels: {},
   summaryTemplate: null,
+  tracking: { opens: false, clicks: false },
   limits: {},
   preferences: {},
 };

@@ -1,0 +1,214 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Pool } from "undici";
+import type { Service } from "../cli/demo/service.ts";
+import { startTemporaryStack, type TemporaryStack } from "../cli/demo/temporary-stack.ts";
+import { newUuid } from "../domain/ids.ts";
+import { createTrackingTokens } from "../domain/tracking/tokens.ts";
+import { measureCalls } from "./measure-calls.ts";
+import { data } from "./message.ts";
+import { percentile } from "./percentile.ts";
+import { prepareService } from "./prepare-service.ts";
+import { type Sink, startSink } from "./sink-process.ts";
+
+export interface TrackingBench {
+  recipients: number;
+  hits: number;
+  environment: NodeJS.ProcessEnv;
+  say: (line: string) => void;
+}
+
+export interface TrackingResult {
+  bench: "tracking";
+  /** The time in which the token of a message is signed. */
+  tokenMicros: number;
+  /** Requests for images and links that one API process answers, over connections that stay open. */
+  hitsPerSecond: number;
+  hitP99Ms: number;
+  /** The share of the rate of a campaign that is lost by tracking and List-Unsubscribe. */
+  campaignSlowdown: number;
+  /** The same, if messages are signed with RSA and Ed25519 besides. */
+  dkimSlowdown: number;
+}
+
+/** Figures that are printed but not stored. */
+export interface TrackingDetails {
+  recipients: number;
+  plainPerSecond: number;
+  trackedPerSecond: number;
+  signedPerSecond: number;
+}
+
+const rounds = 3;
+const connections = 10;
+const warmUpHits = 2_000;
+const callers = 16;
+const signedTokens = 100_000;
+const pollMs = 50;
+
+/** Messages of a mandatory type cannot be switched off, so that they have no List-Unsubscribe. */
+const types = [
+  { key: "bench.plain", name: "Plain", mandatory: true },
+  { key: "bench.tracked", name: "Tracked", tracking: { opens: true, clicks: true } },
+];
+type Kind = "plain" | "tracked";
+
+/**
+ * Measures tokens, requests for images and links, and campaigns with and without tracking and List-Unsubscribe in turns, at first unsigned and then
+ * signed.
+ */
+export async function benchTracking(
+  options: TrackingBench,
+): Promise<TrackingResult & { details: TrackingDetails }> {
+  const { recipients, say } = options;
+  const sink = await startSink();
+  const folder = mkdtempSync(join(tmpdir(), "tidings-bench-tracking-"));
+  try {
+    const tokenMicros = measureTokens();
+    const unsigned = await withStack(options, sink, {}, async (stack, service) => {
+      const rates = await measureCampaigns({ recipients, say }, service, ["plain", "tracked"]);
+      say(`requesting ${options.hits} images and links`);
+      return { rates, hits: await measureHits(stack, options.hits) };
+    });
+    const signed = await withStack(
+      options,
+      sink,
+      { DKIM_KEYS: writeKeys(folder) },
+      (_, service) => measureCampaigns({ recipients, say }, service, ["tracked"]),
+    );
+    const plainPerSecond = percentile(unsigned.rates.plain, 0.5);
+    const trackedPerSecond = percentile(unsigned.rates.tracked, 0.5);
+    const signedPerSecond = percentile(signed.tracked, 0.5);
+    return {
+      bench: "tracking",
+      tokenMicros,
+      ...unsigned.hits,
+      campaignSlowdown: 1 - trackedPerSecond / plainPerSecond,
+      dkimSlowdown: 1 - signedPerSecond / plainPerSecond,
+      details: { recipients, plainPerSecond, trackedPerSecond, signedPerSecond },
+    };
+  } finally {
+    await sink.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function measureTokens(): number {
+  const tokens = createTrackingTokens(["a-secret-of-at-least-32-characters"]);
+  const deliveries = Array.from({ length: 1_000 }, () => newUuid());
+  const sign = (count: number) => {
+    for (let n = 0; n < count; n += 1)
+      tokens.signMessage("click", { delivery: deliveries[n % deliveries.length]! });
+  };
+  sign(signedTokens / 10);
+  const startedAt = performance.now();
+  sign(signedTokens);
+  return ((performance.now() - startedAt) * 1_000) / signedTokens;
+}
+
+async function withStack<Result>(
+  { environment, recipients, say }: TrackingBench,
+  sink: Sink,
+  added: NodeJS.ProcessEnv,
+  work: (stack: TemporaryStack, service: Service) => Promise<Result>,
+): Promise<Result> {
+  say("starting the stack");
+  const stack = await startTemporaryStack({
+    environment: { ...environment, ...added, API_REQUESTS_PER_MINUTE: "10000000" },
+    say,
+    smtpUrl: `${sink.url}?connections=${connections}`,
+  });
+  try {
+    const service = await prepareService(stack, recipients);
+    for (const type of types) {
+      const { status } = await fetch(`${stack.urls.api}/v1/notification-types`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${stack.apiKey}`, "content-type": "application/json" },
+        body: JSON.stringify(type),
+      });
+      if (status !== 201) throw new Error(`the type was answered with ${status}`);
+    }
+    return await work(stack, service);
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** The rates of campaigns, whose kinds take turns. The first round warms up. */
+async function measureCampaigns(
+  { recipients, say }: Pick<TrackingBench, "recipients" | "say">,
+  service: Service,
+  kinds: readonly Kind[],
+): Promise<Record<Kind, number[]>> {
+  const rates: Record<Kind, number[]> = { plain: [], tracked: [] };
+  for (let round = 0; round <= rounds; round += 1)
+    for (const kind of kinds) {
+      say(`sending a ${kind} campaign to ${recipients}`);
+      const id = await service.createCampaign({
+        name: `${kind} ${round}`,
+        template: { key: "weekly" },
+        type: `bench.${kind}`,
+        audience: { all: true },
+        data,
+      });
+      const startedAt = Date.now();
+      await service.startCampaign(id);
+      let finishedAt: Date | null = null;
+      while (finishedAt === null) {
+        await sleep(pollMs);
+        ({ finishedAt } = await service.campaign(id));
+      }
+      const account = await service.reconciliation(id);
+      if (account.audience !== recipients || account.sent !== recipients)
+        throw new Error(`the ledger does not add up: ${JSON.stringify(account)}`);
+      if (round > 0) rates[kind].push((recipients * 1_000) / (finishedAt.getTime() - startedAt));
+    }
+  return rates;
+}
+
+/** Requests images and links of different messages by turns. */
+async function measureHits(
+  { urls, dataDir }: Pick<TemporaryStack, "urls" | "dataDir">,
+  hits: number,
+): Promise<Pick<TrackingResult, "hitsPerSecond" | "hitP99Ms">> {
+  const secret = readFileSync(join(dataDir, "token-secret"), "utf8").trim();
+  const tokens = createTrackingTokens([secret]);
+  const link = tokens.signLink({ number: 1, campaignId: newUuid(), url: "https://example.org/" });
+  const pool = new Pool(urls.api, { connections: callers });
+  const request = async (n: number) => {
+    const message = { delivery: newUuid() };
+    const path =
+      n % 2 === 0
+        ? `/t/o/${tokens.signMessage("open", message)}.gif`
+        : `/t/c/${tokens.signMessage("click", message)}/${link}`;
+    const headers = { "user-agent": "Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/150.0" };
+    const { statusCode, body } = await pool.request({ path, method: "GET", headers });
+    await body.dump();
+    if (statusCode !== (n % 2 === 0 ? 200 : 302)) throw new Error(`answered with ${statusCode}`);
+  };
+  try {
+    await measureCalls({ calls: warmUpHits, callers }, request);
+    const { ms, perSecond } = await measureCalls({ calls: hits, callers }, request);
+    return { hitsPerSecond: perSecond, hitP99Ms: percentile(ms, 0.99) };
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Writes keys of both kinds for the domain of the sender, and returns the variable that names them. */
+function writeKeys(folder: string): string {
+  const keys = {
+    rsa: generateKeyPairSync("rsa", { modulusLength: 2_048 }),
+    ed: generateKeyPairSync("ed25519"),
+  };
+  return Object.entries(keys)
+    .map(([selector, { privateKey }]) => {
+      const file = join(folder, `${selector}.pem`);
+      writeFileSync(file, privateKey.export({ type: "pkcs8", format: "pem" }));
+      return `${selector}._domainkey.localhost=${file}`;
+    })
+    .join(" ");
+}
