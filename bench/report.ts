@@ -211,7 +211,10 @@ export function printTracking(result: TrackingResult, details: TrackingDetails):
       ["microseconds in which a token is signed", result.tokenMicros],
       ["requests for images and links a second", result.hitsPerSecond],
       ["  99th percentile in milliseconds", result.hitP99Ms],
-      ["a campaign without tracking and List-Unsubscribe, messages a second", details.plainPerSecond],
+      [
+        "a campaign without tracking and List-Unsubscribe, messages a second",
+        details.plainPerSecond,
+      ],
       ["a campaign with both, messages a second", details.trackedPerSecond],
       ["  share of the rate that is lost", result.campaignSlowdown],
       ["the same, signed with RSA and Ed25519, messages a second", details.signedPerSecond],

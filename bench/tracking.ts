@@ -73,11 +73,8 @@ export async function benchTracking(
       say(`requesting ${options.hits} images and links`);
       return { rates, hits: await measureHits(stack, options.hits) };
     });
-    const signed = await withStack(
-      options,
-      sink,
-      { DKIM_KEYS: writeKeys(folder) },
-      (_, service) => measureCampaigns({ recipients, say }, service, ["tracked"]),
+    const signed = await withStack(options, sink, { DKIM_KEYS: writeKeys(folder) }, (_, service) =>
+      measureCampaigns({ recipients, say }, service, ["tracked"]),
     );
     const plainPerSecond = percentile(unsigned.rates.plain, 0.5);
     const trackedPerSecond = percentile(unsigned.rates.tracked, 0.5);
