@@ -208,7 +208,7 @@ export function printOverload({ attacks, seconds, quiet, attacked }: OverloadRes
 export function printTracking(result: TrackingResult, details: TrackingDetails): void {
   process.stdout.write(
     `\nTracking\n${table([
-      ["microseconds in which a token is signed", result.tokenMicros],
+      ["microseconds of CPU time in which a token is signed", result.tokenMicros],
       ["requests for images and links a second", result.hitsPerSecond],
       ["  99th percentile in milliseconds", result.hitP99Ms],
       [

@@ -90,7 +90,9 @@ export function logRequests({
     if (problem) metrics.recordProblem(problem);
     const refused = refusals.includes(problem) || (problem !== undefined && caller === null);
     if (refused && !mayLogRefusal()) return;
-    logger[probes.has(route) ? "debug" : "info"](
+    // A campaign has thousands of readers a second, who say nothing that its figures do not say.
+    const isFrequent = probes.has(route) || c.get("route")?.class === "tracking";
+    logger[isFrequent ? "debug" : "info"](
       {
         requestId,
         method,

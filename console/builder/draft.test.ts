@@ -16,6 +16,8 @@ const campaign = {
   throttle: { perSecond: 50, burst: 7 },
   email: { fromName: "Shop" },
   attachments: [],
+  tracking: { opens: false, clicks: true },
+  utm: { source: "news", medium: "email", campaign: "sale" },
   startAt: "2027-10-31T01:30:12.345Z",
 } as unknown as Campaign;
 

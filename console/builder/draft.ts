@@ -39,9 +39,17 @@ export interface Draft {
   topic: string | null;
   /** Null for that of the notification type. */
   priority: Priority | null;
+  /** What is tracked of the emails; null: what the notification type says. */
+  tracking: { opens: boolean; clicks: boolean } | null;
+  /** The parameters of links, as they were typed; null for none. */
+  utm: DraftUtm | null;
   /** What the builder does not edit, and keeps. */
   kept: Pick<EditedCampaign, "route" | "email" | "attachments"> | null;
 }
+
+export type DraftUtm = Record<"source" | "medium" | "campaign" | "content" | "term", string>;
+
+export const emptyUtm: DraftUtm = { source: "", medium: "", campaign: "", content: "", term: "" };
 
 export const emptyDraft: Draft = {
   name: "",
@@ -54,6 +62,8 @@ export const emptyDraft: Draft = {
   type: null,
   topic: null,
   priority: null,
+  tracking: null,
+  utm: null,
   kept: null,
 };
 
@@ -81,6 +91,12 @@ export function draftOf(campaign: EditedCampaign, zone: string): Draft {
     type: campaign.type,
     topic: campaign.topic,
     priority: campaign.priority,
+    tracking: campaign.tracking,
+    utm: campaign.utm && {
+      ...campaign.utm,
+      content: campaign.utm.content ?? "",
+      term: campaign.utm.term ?? "",
+    },
     kept: { route: campaign.route, email: campaign.email, attachments: campaign.attachments },
   };
 }
@@ -122,6 +138,7 @@ export function bodyOf(draft: Draft): CampaignBody | null {
   const audience = audienceOf(draft.audience);
   if (draft.name.trim() === "" || draft.template === null || audience === null) return null;
   const { name, template, data, guarantee, type, topic, priority, throttle, kept } = draft;
+  const { tracking, utm } = draft;
   return {
     name: name.trim(),
     template,
@@ -132,6 +149,8 @@ export function bodyOf(draft: Draft): CampaignBody | null {
     // Drafts that were stored before there were topics have none.
     topic: topic ?? null,
     throttle: throttle.trim() === "" ? null : { perSecond: Number(throttle) },
+    tracking,
+    utm: utm && Object.fromEntries(Object.entries(utm).filter(([, value]) => value.trim() !== "")),
     ...(priority !== null && { priority }),
     ...(kept && { route: kept.route, email: kept.email, attachments: kept.attachments }),
   } as CampaignBody;

@@ -1,7 +1,7 @@
 import { ApiProblem } from "../api/problem.ts";
 import { audienceOf, type Draft, startOf } from "./draft.ts";
 
-export const sectionIds = ["message", "audience", "timing", "guard", "review"] as const;
+export const sectionIds = ["message", "audience", "timing", "tracking", "guard", "review"] as const;
 export type SectionId = (typeof sectionIds)[number];
 
 /** Why a campaign cannot be started as it is. `field` is a JSON pointer in its body. */
@@ -12,7 +12,7 @@ export interface FoundProblem {
 
 /** What is missing before the API can be asked. */
 export function findMissing(draft: Draft): FoundProblem[] {
-  const { name, template, audience, timing, throttle } = draft;
+  const { name, template, audience, timing, throttle, utm } = draft;
   const found: FoundProblem[] = [];
   if (name.trim() === "") found.push({ field: "/name", message: "Give the campaign a name." });
   if (template === null) found.push({ field: "/template", message: "Choose a template." });
@@ -25,6 +25,9 @@ export function findMissing(draft: Draft): FoundProblem[] {
     found.push({ field: "/startAt", message: "Choose the day and the time." });
   if (throttle.trim() !== "" && !(Number(throttle) > 0))
     found.push({ field: "/throttle/perSecond", message: "Give a number of messages per second." });
+  for (const parameter of ["source", "medium", "campaign"] as const)
+    if (utm?.[parameter].trim() === "")
+      found.push({ field: `/utm/${parameter}`, message: "Give this parameter a value." });
   return found;
 }
 
@@ -38,6 +41,7 @@ export const faultsOf = (error: unknown): FoundProblem[] =>
 export function sectionOf(field: string): SectionId {
   if (field.startsWith("/audience")) return "audience";
   if (/^\/(startAt|throttle|guarantee)/.test(field)) return "timing";
+  if (/^\/(tracking|utm)/.test(field)) return "tracking";
   if (/^\/(type|priority)/.test(field)) return "guard";
   return "message";
 }

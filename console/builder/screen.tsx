@@ -21,6 +21,7 @@ import { faultsOf, type SectionId, sectionIds } from "./problems.ts";
 import { audienceQuery, type Stored, storedQuery } from "./queries.ts";
 import { ReviewSection } from "./review-section.tsx";
 import { TimingSection } from "./timing-section.tsx";
+import { TrackingSection } from "./tracking-section.tsx";
 import { type BuilderStart, useBuilder } from "./use-builder.ts";
 import { useDebounced } from "./use-debounced.ts";
 
@@ -185,7 +186,7 @@ function Editor({ start, keeps, notice, onCreated }: EditorProps) {
     faultOf: (pointer: string) =>
       shown.find(({ field }) => field === pointer || field.startsWith(`${pointer}/`))?.message,
   };
-  const sections = sectionIds.filter((id) => !isFrozen || (id !== "audience" && id !== "timing"));
+  const sections = sectionIds.filter((id) => !isFrozen || !frozenSections.has(id));
   return (
     <BuilderContext value={parts}>
       <Page
@@ -223,6 +224,7 @@ function Editor({ start, keeps, notice, onCreated }: EditorProps) {
               <>
                 <AudienceSection count={count} />
                 <TimingSection />
+                <TrackingSection />
               </>
             )}
             <GuardSection />
@@ -233,5 +235,8 @@ function Editor({ start, keeps, notice, onCreated }: EditorProps) {
     </BuilderContext>
   );
 }
+
+/** The sections of what cannot change once the audience is frozen. */
+const frozenSections: ReadonlySet<SectionId> = new Set(["audience", "timing", "tracking"]);
 
 const noSample: [] = [];

@@ -6,6 +6,7 @@ export const sectionNames: Record<SectionId, string> = {
   message: "Message",
   audience: "Audience",
   timing: "When and how fast",
+  tracking: "Tracking",
   guard: "Guard",
   review: "Review",
 };

@@ -9,6 +9,13 @@ import { priorityWords } from "../words/statuses.ts";
 import { describeAudience } from "../words/audiences.ts";
 import styles from "./campaign-facts.module.css";
 
+function describeTracking({ tracking, redirects }: Campaign): string {
+  const tracked = [...(tracking?.opens ? ["opens"] : []), ...(tracking?.clicks ? ["clicks"] : [])];
+  const what =
+    tracking === null ? "as the type says" : tracked.length > 0 ? tracked.join(", ") : "nothing";
+  return redirects ? what : `${what}; its links are switched off`;
+}
+
 /** What a campaign sends, to whom, when and how. */
 export function CampaignFacts({ campaign }: { campaign: Campaign }) {
   const { id, template, revision, guarantee, data, startAt, frozenAt, finishedAt } = campaign;
@@ -49,6 +56,7 @@ export function CampaignFacts({ campaign }: { campaign: Campaign }) {
               ? "At most once: a message whose outcome is not known is not sent again"
               : "At least once: a message whose outcome is not known is sent again",
           ],
+          ["Tracking", describeTracking(campaign)],
           ["Created by", <ActorName key="by" id={campaign.createdBy} />],
           ["Created", <Instant key="created" at={campaign.createdAt} />],
           ["Starts", startAt && <Instant key="start" at={startAt} />],

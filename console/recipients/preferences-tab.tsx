@@ -29,6 +29,11 @@ interface Edited {
   control: Control;
 }
 
+const trackingItems = [
+  ["opens", "Whether emails are opened"],
+  ["clicks", "Which links are followed"],
+] as const;
+
 /** What is in force for the recipient, and who said so. */
 export function PreferencesTab({
   id,
@@ -150,6 +155,34 @@ function InForce({
             })}
           </tbody>
         ))}
+        <tbody>
+          <tr>
+            <th colSpan={4} scope="rowgroup">
+              Tracking of emails
+            </th>
+          </tr>
+          {trackingItems.map(([item, name]) => {
+            const isRefused = preferences.preferences.tracking?.[item] === false;
+            return (
+              <Row
+                key={item}
+                name={name}
+                value={isRefused ? "Never" : "Where the sender asks for it"}
+                origin={
+                  isRefused ? (
+                    <OriginChip from="recipient" version={preferences.version} type={type} />
+                  ) : null
+                }
+                isOwn={false}
+                edit={isRefused ? "Allow" : "Refuse"}
+                onEdit={() =>
+                  void set(["tracking", item], name, isRefused ? null : false).catch(setError)
+                }
+                onReset={() => reset(["tracking", item], name)}
+              />
+            );
+          })}
+        </tbody>
         <tbody>
           <tr>
             <th colSpan={4} scope="rowgroup">
