@@ -193,7 +193,6 @@ const app = createApp({
     bodyLimitBytes: configuration.API_BODY_LIMIT_BYTES,
     allowedHosts: allowedHosts(),
     corsOrigins: configuration.CORS_ORIGINS,
-    publicUrl: configuration.PUBLIC_URL,
     // The other connections are left to requests.
     inboxStreams: Math.min(
       configuration.INBOX_STREAMS,

@@ -137,7 +137,6 @@ function createWorld(
       bodyLimitBytes: 10_000_000,
       allowedHosts: null,
       corsOrigins: [],
-      publicUrl: "",
       console: {
         hosts: [],
         publicOrigin: "",

@@ -69,12 +69,12 @@ export function browserViewRoutes({ config, publicPool, templateRendering }: Ser
   const limitUses = createUseLimit();
 
   /** Where the recipient unsubscribes; undefined if they cannot. */
-  function unsubscribeUrlOf({ id, recipient, type, isOfCampaign, priority }: SentMessageRow) {
-    const list = findMailingList({ type, isOfCampaign, priority, group: null });
+  function unsubscribeUrlOf({ id, recipient, ...listed }: SentMessageRow) {
+    const list = findMailingList({ ...listed, group: null });
     const recipientId = parsePublicId("recipient", recipient.id)!;
-    return list
-      ? links.forUnsubscribing({ recipientId, typeId: list.typeId, message: { delivery: id } })
-      : undefined;
+    if (list === null) return undefined;
+    const { typeId, topicId } = list;
+    return links.forUnsubscribing({ recipientId, typeId, topicId, message: { delivery: id } });
   }
 
   return createRouter().openapi(show, (c) =>

@@ -31,6 +31,8 @@ export interface SentMessageRow {
   sourceEmail: EmailIdentity;
   typeEmail: EmailIdentity | null;
   type: { id: string; key: string; mandatory: boolean } | null;
+  /** The topic of its campaign. */
+  topic: { id: string; key: string } | null;
   isOfCampaign: boolean;
   typeVersion: number | null;
   typeVersionNow: number | null;
@@ -50,6 +52,7 @@ const sentMessageSql = `
     coalesce(v.content, i.content) AS content, coalesce(n.data, r.data, c.data) AS data, coalesce(n.actions, '[]') AS actions,
     CASE WHEN c.id IS NULL THEN (SELECT count(*)::int FROM notification_attachments a WHERE a.notification_id = n.id)
       ELSE cardinality(coalesce(r.attachment_ids, c.attachment_ids)) END AS attachments,
+    CASE WHEN c.topic_id IS NOT NULL THEN (SELECT jsonb_build_object('id', o.id, 'key', o.key) FROM topics o WHERE o.id = c.topic_id) END AS topic,
     coalesce(c.email, '{}') AS "sourceEmail", c.id IS NOT NULL AS "isOfCampaign",
     CASE WHEN y.id IS NOT NULL THEN jsonb_build_object('id', y.id, 'key', y.key, 'mandatory', coalesce((y.document ->> 'mandatory')::boolean, false)) END AS type,
     y.document -> 'email' AS "typeEmail", d.type_version AS "typeVersion", y.version AS "typeVersionNow",

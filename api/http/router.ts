@@ -54,8 +54,6 @@ interface ApiConfig {
   corsOrigins: readonly string[];
   /** The streams of inboxes that may be open at once. */
   inboxStreams: number;
-  /** The address at which recipients reach the API, without a trailing slash. */
-  publicUrl: string;
   /** The time between two heartbeats of a stream, in milliseconds: 25 seconds by default for an inbox, 15 for the console. */
   heartbeatMs?: number;
   console: ConsoleConfig;

@@ -88,7 +88,6 @@ export async function startApi({
       bodyLimitBytes: 1_048_576,
       allowedHosts: null,
       corsOrigins: [],
-      publicUrl: "https://tidings.example.org",
       inboxStreams: 100,
       console: {
         hosts: ["localhost", "127.0.0.1"],
