@@ -27,6 +27,9 @@ export const cellProperties = [
 
 const changeColumns = [...cellProperties, "count", "removed"].join(", ");
 
+/** Changes have the template of the notification too, which only analytics need (ledger/analytics-cells.ts). */
+const appendedColumns = `${changeColumns}, template_version_id`;
+
 /** The lengths of intervals in minutes, and how old what is counted must be for them, in days. Longer intervals consist of shorter ones. */
 export const intervals = [
   { width: 1, days: 0 },
@@ -41,6 +44,8 @@ export const intervalOf = (minutes: number | string, at: string) =>
 /** Within a statement that inserts the notification, its type has to be given. */
 const typeOfNotification = (d: string) =>
   `(SELECT n.type_id FROM notifications AS n WHERE n.id = ${d}.notification_id)`;
+const templateOfNotification = (d: string) =>
+  `(SELECT n.template_version_id FROM notifications AS n WHERE n.id = ${d}.notification_id)`;
 
 /** The source of a row. Only accounts of campaigns need the route. */
 const sourceOf = (d: string, typeId: string) =>
@@ -49,14 +54,14 @@ const sourceOf = (d: string, typeId: string) =>
 const openProperties =
   "NULL::channel, NULL::priority, NULL::text, 'pending'::delivery_status, NULL::text";
 
-const grouped = `GROUP BY ${cellProperties.map((_, place) => place + 1).join(", ")}`;
+const grouped = `GROUP BY ${[...cellProperties.keys(), cellProperties.length + 2].map((place) => place + 1).join(", ")}`;
 
 /**
  * The changes for rows `from` that were written to `open_deliveries`: a table expression with the columns `created_at`, `campaign_id`,
  * `notification_id`, `leg` and `route_id`.
  */
 export const changesOfCreated = (from: string, typeId = typeOfNotification("c")) =>
-  `SELECT ${intervalOf(1, "c.created_at")}, NULL::timestamptz, ${sourceOf("c", typeId)}, ${openProperties}, count(*)::int, 0 FROM ${from} AS c ${grouped}`;
+  `SELECT ${intervalOf(1, "c.created_at")}, NULL::timestamptz, ${sourceOf("c", typeId)}, ${openProperties}, count(*)::int, 0, NULL::uuid FROM ${from} AS c ${grouped}`;
 
 /** The changes for rows `from` that have ended, are reopened, or are removed; `from` has the columns of `ended_deliveries` that are properties. */
 export const changesOfEnded = (
@@ -68,11 +73,11 @@ export const changesOfEnded = (
   }: { count?: string; removed?: string; status?: string } = {},
 ) =>
   `SELECT ${intervalOf(1, "e.created_at")}, ${intervalOf(1, "e.finished_at")}, ${sourceOf("e", typeOfNotification("e"))}, e.channel, e.priority, e.provider, ${status}, e.reason,
-    ${count}, ${removed} FROM ${from} AS e ${grouped}`;
+    ${count}, ${removed}, ${templateOfNotification("e")} FROM ${from} AS e ${grouped}`;
 
 /** The SQL that appends changes. It is a common table expression of the statement that makes them. */
 export const countChanges = (...changes: string[]) =>
-  `INSERT INTO delivery_count_changes (${changeColumns}) ${changes.join(" UNION ALL ")}`;
+  `INSERT INTO delivery_count_changes (${appendedColumns}) ${changes.join(" UNION ALL ")}`;
 
 /**
  * A table expression with all numbers at the snapshot of the statement: the cells, the changes that are not added yet, and the opposite changes of

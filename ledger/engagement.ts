@@ -1,5 +1,6 @@
 import type { Reason } from "../domain/delivery/reasons.ts";
 import { type ReachedLevel, reachedLevels } from "../domain/policy/route.ts";
+import { countEngagements, countRemovedEngagements } from "./analytics-cells.ts";
 import { isStage } from "./conditions.ts";
 import { endDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute } from "./sql.ts";
@@ -72,46 +73,70 @@ const named = `
     SELECT id, kind, coalesce(at, ledger_now()) AS at, count FROM unnest(:ids::uuid[], :kinds::text[], :instants::timestamptz[], :counts::int[]) AS m(id, kind, at, count)
   ),
   named AS MATERIALIZED (
-    SELECT d.id, d.recipient_id, m.kind, m.at, m.count FROM marks m JOIN deliveries d ON d.id = m.id
+    SELECT d.id, d.recipient_id, d.channel, m.kind, m.at, m.count FROM marks m JOIN deliveries d ON d.id = m.id
     UNION ALL
-    SELECT d.id, d.recipient_id, m.kind, m.at, m.count FROM marks m JOIN deliveries d ON d.group_id = m.id AND d.status NOT IN ('failed', 'suppressed', 'cancelled')
+    SELECT d.id, d.recipient_id, d.channel, m.kind, m.at, m.count FROM marks m JOIN deliveries d ON d.group_id = m.id AND d.status NOT IN ('failed', 'suppressed', 'cancelled')
   ),
   owned AS (
     SELECT n.* FROM named n JOIN recipients r ON r.id = n.recipient_id
     WHERE r.erased_at IS NULL AND (:recipientId::uuid IS NULL OR n.recipient_id = :recipientId::uuid)
   )`;
 
+/** A delivery that is open again, because its message bounced, was handed over by its last attempt. */
 const addRowsStatement = defineStatement<Marks>(
   `WITH ${named}
-   INSERT INTO engagements (delivery_id, recipient_id) SELECT DISTINCT id, recipient_id FROM owned ORDER BY id ON CONFLICT DO NOTHING`,
+   INSERT INTO engagements (delivery_id, recipient_id, handed_at, channel, provider)
+   SELECT DISTINCT ON (o.id) o.id, o.recipient_id, coalesce(d.finished_at, a.finished_at, ledger_now()), coalesce(d.channel, a.channel, o.channel), coalesce(d.provider, a.provider)
+   FROM owned AS o LEFT JOIN ended_deliveries AS d ON d.id = o.id
+     LEFT JOIN LATERAL (
+       SELECT * FROM earlier_attempts AS each WHERE d.id IS NULL AND each.delivery_id = o.id ORDER BY number DESC LIMIT 1
+     ) AS a ON true
+   ORDER BY o.id ON CONFLICT DO NOTHING`,
   "add-engagements",
 );
 
-/** The rows are locked before they are read, so that each kind is new once, however many transactions mark it at once. */
+/** The kinds by which a person shows that messages reach them. */
+const personal = ["read", "acted", "opened", "clicked"] as const satisfies EngagementKind[];
+
+/**
+ * The rows are locked before they are read, so that each kind is new once, however many transactions mark it at once. What is new is counted, and the
+ * day on which the recipient was last engaged is noted: at most one change of a row a day.
+ */
 const markStatement = defineStatement<
   Marks,
   { id: string; recipientId: string; kinds: EngagementKind[] }
 >(
   `WITH ${named},
    folded AS MATERIALIZED (
-     SELECT id, ${allKinds.map((kind) => `min(at) FILTER (WHERE kind = '${kind}') AS ${kinds[kind].column}`).join(", ")},
+     SELECT id, max(at) AS last_at, ${allKinds.map((kind) => `min(at) FILTER (WHERE kind = '${kind}') AS ${kinds[kind].column}`).join(", ")},
        ${counters.map(({ kind, counter }) => `coalesce(sum(count) FILTER (WHERE kind = '${kind}'), 0)::int AS ${counter}`).join(", ")}
      FROM owned GROUP BY id
    ),
    before AS MATERIALIZED (
      SELECT * FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM folded)) ORDER BY delivery_id FOR NO KEY UPDATE
+   ),
+   marked AS (
+     UPDATE engagements AS e SET ${columnsOf.map((column) => `${column} = coalesce(b.${column}, f.${column})`).join(", ")},
+       ${counters.map(({ counter }) => `${counter} = b.${counter} + f.${counter}`).join(", ")}
+     FROM before b JOIN folded f ON f.id = b.delivery_id
+     WHERE e.delivery_id = b.delivery_id AND (${columnsOf.map((column) => `(b.${column} IS NULL AND f.${column} IS NOT NULL)`).join(" OR ")}
+       OR ${counters.map(({ counter }) => `f.${counter} > 0`).join(" OR ")})
+     RETURNING e.delivery_id, e.recipient_id, e.handed_at, e.channel, e.provider, f.last_at, ${counters.map(({ counter }) => `f.${counter}`).join(", ")},
+       ${allKinds.map((kind) => `b.${kinds[kind].column} IS NULL AND f.${kinds[kind].column} IS NOT NULL AS has_${kind}`).join(", ")}
+   ),
+   counted AS (${countEngagements("marked", {
+     isRemoved: false,
+     at: "m.last_at",
+     valueOf: (kind) =>
+       kind === "opens" || kind === "clicks" ? `m.${kind}` : `m.has_${kind}::int`,
+   })}),
+   engaged AS (
+     INSERT INTO recipient_engagements AS r (recipient_id, last_engaged_on)
+     SELECT recipient_id, (max(last_at) AT TIME ZONE 'UTC')::date FROM marked
+     WHERE ${personal.map((kind) => `has_${kind}`).join(" OR ")} OR opens > 0 OR clicks > 0 GROUP BY recipient_id ORDER BY recipient_id
+     ON CONFLICT (recipient_id) DO UPDATE SET last_engaged_on = excluded.last_engaged_on WHERE r.last_engaged_on < excluded.last_engaged_on
    )
-   UPDATE engagements AS e SET ${columnsOf.map((column) => `${column} = coalesce(b.${column}, f.${column})`).join(", ")},
-     ${counters.map(({ counter }) => `${counter} = b.${counter} + f.${counter}`).join(", ")}
-   FROM before b JOIN folded f ON f.id = b.delivery_id
-   WHERE e.delivery_id = b.delivery_id AND (${columnsOf.map((column) => `(b.${column} IS NULL AND f.${column} IS NOT NULL)`).join(" OR ")}
-     OR ${counters.map(({ counter }) => `f.${counter} > 0`).join(" OR ")})
-   RETURNING e.delivery_id AS id, e.recipient_id AS "recipientId", array_remove(ARRAY[${allKinds
-     .map(
-       (kind) =>
-         `CASE WHEN b.${kinds[kind].column} IS NULL AND f.${kinds[kind].column} IS NOT NULL THEN '${kind}' END`,
-     )
-     .join(", ")}], NULL) AS kinds`,
+   SELECT delivery_id AS id, recipient_id AS "recipientId", array_remove(ARRAY[${allKinds.map((kind) => `CASE WHEN has_${kind} THEN '${kind}' END`).join(", ")}], NULL) AS kinds FROM marked`,
   "mark-engagements",
 );
 
@@ -186,3 +211,13 @@ export async function recordEngagements(
 /** The highest level of routes among new kinds; undefined if there is none. */
 const highestLevel = (found: readonly EngagementKind[]): ReachedLevel | undefined =>
   reachedLevels.findLast((level) => (found as readonly string[]).includes(level));
+
+const eraseStatement = defineStatement<{ recipientId: string }>(`
+  WITH removed AS (DELETE FROM engagements WHERE recipient_id = :recipientId::uuid RETURNING *),
+  person AS (DELETE FROM recipient_engagements WHERE recipient_id = :recipientId::uuid)
+  ${countRemovedEngagements("removed")}`);
+
+/** Deletes what a recipient who is being erased has done. The numbers stay, and say that so many are no longer in the ledger. */
+export const eraseEngagements = async (execute: Execute, recipientId: string): Promise<void> => {
+  await execute(eraseStatement, { recipientId });
+};

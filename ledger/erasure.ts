@@ -4,6 +4,7 @@ import { marksOf } from "../domain/personal-marks.ts";
 import { hashedAddress } from "../domain/suppression.ts";
 import { eraseAddresses } from "./addresses.ts";
 import { LedgerBusy } from "./contention.ts";
+import { eraseEngagements } from "./engagement.ts";
 import {
   createSearch,
   eraseFromAnswers,
@@ -188,6 +189,7 @@ export async function erasePerson(
   await execute(blankStatement, { id, now });
   const ended = await eraseDeliveries(execute, id);
   await execute(evidenceStatement, { id });
+  await eraseEngagements(execute, id);
   await execute(ownNotificationsStatement, { id });
   await eraseFromSharedNotifications(execute, search, id);
   await eraseFromRequests(execute, search, { id, email: person.email }, now);

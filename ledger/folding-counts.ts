@@ -1,11 +1,14 @@
 import type { Pool } from "pg";
 import { poll } from "../lib/polling.ts";
+import { addOutcomes } from "./analytics-cells.ts";
 import { allCounts, cellProperties, intervalOf, intervals } from "./delivery-counts.ts";
+import { alone, clock } from "./fold-lock.ts";
+import { foldAnalytics } from "./folding-analytics.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 
 /** The maximum of rows that one statement takes away: it lasts some hundred milliseconds at most. */
 const foldRows = 10_000;
-const everyMs = 10_000;
+const everyMs = 3_000;
 
 /** The length of the intervals for deliveries that ended, or were created and are open, at the instant `at`. */
 const widthAt = (at: string) =>
@@ -17,14 +20,6 @@ const widthAt = (at: string) =>
         : `WHEN ${at} < clock.now - interval '${days} days' THEN ${width}`,
     )
     .join(" ")} END`;
-
-const clock = "clock AS MATERIALIZED (SELECT ledger_now() AS now)";
-
-/**
- * One process folds at a time: a second one does nothing. Statements of both kinds therefore never wait for each other's cells.
- */
-const alone =
-  "alone AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(hashtext('delivery_counts')) AS yes)";
 
 const inOrder = cellProperties.join(", ");
 
@@ -59,6 +54,7 @@ const foldStatement = defineStatement<{ limit: number }, Folded>(`
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM delivery_count_changes WHERE (SELECT yes FROM alone) LIMIT :limit::int))
     RETURNING *
   ),
+  ${addOutcomes},
   aged AS (
     SELECT changes.*, ${widthAt("coalesce(finished_at, created_at)")} AS width FROM ${allCounts({ changes: "taken", cells: false })} AS changes, clock
   ),
@@ -110,9 +106,10 @@ export async function foldCounts(
   return total;
 }
 
-/** Folds every ten seconds. Where that fails, readers add the changes themselves until it succeeds. */
+/** Folds every three seconds. Where that fails, readers add the changes themselves until it succeeds. */
 export function foldCountsRegularly(pool: Pick<Pool, "query">): { stop(): void } {
   return poll(async () => {
     await foldCounts(pool);
+    await foldAnalytics(pool);
   }, everyMs);
 }

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { campaignGate } from "../domain/delivery/gates.ts";
 import { firstUuidAt, parsePublicId } from "../domain/ids.ts";
 import { isStage } from "./conditions.ts";
+import { countRemovedEngagements } from "./analytics-cells.ts";
 import { changesOfEnded, countChanges } from "./delivery-counts.ts";
 import { removeUnconfirmed } from "./unconfirmed.ts";
 import {
@@ -48,8 +49,9 @@ const deliveriesSql = `
   ),
   evidence AS (DELETE FROM earlier_attempts WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   diverted AS (DELETE FROM diversions WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
-  engaged AS (DELETE FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired))),
   hits AS (DELETE FROM engagement_events WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
+  engaged AS (DELETE FROM engagements WHERE delivery_id = ANY (ARRAY(SELECT id FROM expired)) RETURNING *),
+  engagements_counted AS (${countRemovedEngagements("engaged")}),
   answers AS (DELETE FROM address_answers WHERE message_id = ANY (ARRAY(SELECT id FROM expired))),
   removed AS (DELETE FROM ended_deliveries WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING *),
   counted AS (${countChanges(changesOfEnded("removed", { count: "0", removed: "count(*)::int" }))}),

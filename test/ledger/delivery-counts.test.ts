@@ -2,7 +2,14 @@ import fc from "fast-check";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { newUuid } from "../../domain/ids.ts";
+import { findAnalyticsDifferences } from "../../ledger/analytics-differences.ts";
 import { findCountDifferences } from "../../ledger/delivery-counts.ts";
+import {
+  type EngagementKind,
+  eraseEngagements,
+  recordEngagements,
+} from "../../ledger/engagement.ts";
+import { foldAnalytics } from "../../ledger/folding-analytics.ts";
 import { foldCounts } from "../../ledger/folding-counts.ts";
 import { freezeAudience } from "../../ledger/freeze-audience.ts";
 import { createLedger, type SettledDelivery } from "../../ledger/ledger.ts";
@@ -22,7 +29,16 @@ const queue = "mailbox/0";
 const shards = { mailboxShards: 1 };
 const days = (count: number) => new Date(Date.now() + count * 86_400_000);
 
-const differences = () => findCountDifferences(executeOn(database.pool));
+/** The numbers of deliveries and those of reports, by day and by quarter hour. */
+const differences = async () => [
+  ...(await findCountDifferences(executeOn(database.pool))),
+  ...(await findAnalyticsDifferences(executeOn(database.pool))),
+  ...(await findAnalyticsDifferences(executeOn(database.pool), {
+    from: days(-30),
+    until: days(30),
+    width: 15,
+  })),
+];
 
 /** The numbers by status, of cells and changes. */
 async function counted(): Promise<Record<string, number>> {
@@ -170,7 +186,9 @@ describe("the numbers of deliveries", () => {
     await seed.notification({ recipientIds: await seed.recipients(2), queue });
     const [id] = await ids("true", 1);
     await pool.query("DELETE FROM open_deliveries WHERE id = $1", [id]);
-    expect(await differences()).toMatchObject([{ status: "pending", difference: 1 }]);
+    expect(await findCountDifferences(executeOn(pool))).toMatchObject([
+      { status: "pending", difference: 1 },
+    ]);
     await pool.query("TRUNCATE open_deliveries, delivery_counts, delivery_count_changes CASCADE");
   });
 
@@ -212,8 +230,27 @@ describe("the numbers of deliveries", () => {
       },
       erase: async () => {
         const [recipient] = await ids0(1);
-        await inTransaction(pool, (client) => eraseDeliveries(executeOn(client), recipient!));
+        await inTransaction(pool, async (client) => {
+          await eraseDeliveries(executeOn(client), recipient!);
+          await eraseEngagements(executeOn(client), recipient!);
+        });
       },
+      /** Also of deliveries that are open, because they are tried again. */
+      engage: async () => {
+        const kinds = ["opened", "clicked", "bounced", "acted", "opened_by_machine"] as const;
+        await inTransaction(pool, async (client) =>
+          recordEngagements(
+            executeOn(client),
+            (await ids("true", 4)).map((id, place) => ({
+              id,
+              kind: kinds[(place + engaged++) % kinds.length]! satisfies EngagementKind,
+              at: null,
+              count: 1,
+            })),
+          ),
+        );
+      },
+      foldEngagements: () => foldAnalytics(pool, 2),
       remove: () =>
         createExpired({
           pool,
@@ -227,6 +264,7 @@ describe("the numbers of deliveries", () => {
       foldLater: () => atLedgerTime(pool, days(3), () => foldCounts(pool, 2)),
       compare: async () => expect(await differences()).toEqual([]),
     };
+    let engaged = 0;
     /** The recipients are the same for all runs. */
     let people: string[] = [];
     const ids0 = async (limit = 5) => {
@@ -269,6 +307,7 @@ describe("the numbers of deliveries", () => {
             expect(await differences()).toEqual([]);
           }
           await foldCounts(pool);
+          await foldAnalytics(pool);
           expect(await differences()).toEqual([]);
         },
       ),

@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { findAnalyticsDifferences } from "../../ledger/analytics-differences.ts";
 import { findCountDifferences } from "../../ledger/delivery-counts.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { createPool } from "../../ledger/worker-pool.ts";
@@ -34,7 +35,7 @@ export async function createLedgerDatabase(): Promise<LedgerDatabase> {
     },
     empty: () =>
       pool.query(
-        "TRUNCATE recipients, templates, template_versions, notifications, campaigns, open_deliveries, ended_deliveries, earlier_attempts, gates, delivery_counts, delivery_count_changes CASCADE",
+        "TRUNCATE recipients, templates, template_versions, notifications, campaigns, open_deliveries, ended_deliveries, earlier_attempts, gates, delivery_counts, delivery_count_changes, engagements, engagement_count_changes, analytics_cells, analytics_weeks, recipient_engagements CASCADE",
       ),
     async drop() {
       await pool.end();
@@ -62,6 +63,7 @@ export function useLedgerDatabase({
   // Whatever a test did to deliveries, their numbers equal the ledger.
   afterEach(async () => {
     expect(await findCountDifferences(executeOn(created.pool))).toEqual([]);
+    expect(await findAnalyticsDifferences(executeOn(created.pool))).toEqual([]);
   });
   afterAll(() => created.drop());
   return {
