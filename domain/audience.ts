@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addressedChannels } from "./channel.ts";
+import { engagementStates } from "./engagement-states.ts";
 import { publicIdPattern } from "./ids.ts";
 import { instantText } from "./time/instant.ts";
 import { resourceKey } from "./key.ts";
@@ -76,6 +77,7 @@ const conditions = [
   z.strictObject({ received: campaignReference, orUnknown: z.literal(true).optional() }),
   z.strictObject({ missed: campaignReference }),
   z.strictObject({ topic: resourceKey }),
+  z.strictObject({ engagement: z.enum(engagementStates) }),
 ] as const;
 
 export type Condition = z.infer<(typeof conditions)[number]>;
@@ -103,7 +105,7 @@ export const recipientFilterShape: z.ZodType<RecipientFilter, RecipientFilter> =
   "must be { all: [filters] }, { any: [filters] } or { not: filter }; " +
     "{ attribute } with one of equals, in, includes, exists, startsWith, endsWith, contains, greaterThan, atLeast, lessThan and atMost; " +
     "{ field } with one of equals, in, exists, startsWith, endsWith and contains, or for createdAt and updatedAt one of from and before; " +
-    "{ reachableBy: channel }, { received: campaign }, { missed: campaign } or { topic: key }",
+    "{ reachableBy: channel }, { received: campaign }, { missed: campaign }, { topic: key } or { engagement: active, cooling, dormant or never }",
 );
 
 /** The values at the keys where a filter has its branches; the node may be any value. */

@@ -4,6 +4,7 @@ import type { AddressedChannel } from "../domain/channel.ts";
 import type { ZoneCondition } from "../domain/filter.ts";
 import { parsePublicId } from "../domain/ids.ts";
 import type { FilterOver } from "../domain/policy/routing-filter.ts";
+import { isEngaged } from "./recipient-engagement.ts";
 import { containingPattern, literalPattern } from "./sql-like.ts";
 
 /** A condition on rows, with the values of its placeholders. */
@@ -174,6 +175,7 @@ export function createFilterCompiler(alias: string, firstPlaceholder: number) {
     if ("zoneNotIn" in node) return ofZones("NOT IN", node.zoneNotIn);
     if ("reachableBy" in node) return hasAddress(node.reachableBy, alias, bind);
     if ("topic" in node) return isSubscribedTo(bind(node.topic), alias);
+    if ("engagement" in node) return isEngaged(node.engagement, `${alias}.id`);
     if ("missed" in node)
       return ofDelivery(node.missed, `d.status = 'failed' AND NOT ${mayHaveBeenReceived("d")}`);
     const surely = "d.status IN ('sent', 'delivered')";

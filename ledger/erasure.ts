@@ -140,9 +140,8 @@ const inboxStatement = defineStatement<{ id: string }>(
   "DELETE FROM inbox_items WHERE recipient_id = :id::uuid",
 );
 
-const engagementsStatement = defineStatement<{ id: string }>(
-  `WITH hits AS (DELETE FROM engagement_events WHERE recipient_id = :id::uuid)
-   DELETE FROM engagements WHERE recipient_id = :id::uuid`,
+const hitsStatement = defineStatement<{ id: string }>(
+  "DELETE FROM engagement_events WHERE recipient_id = :id::uuid",
 );
 
 /** The result of an erasure. `id` is the recipient's UUID. */
@@ -197,7 +196,7 @@ export async function erasePerson(
   await execute(preferencesStatement, { id });
   await execute(inboxStatement, { id });
   await execute(subscriptionsStatement, { id });
-  await execute(engagementsStatement, { id });
+  await execute(hitsStatement, { id });
   await eraseAddresses(execute, id);
   await eraseFromAnswers(execute, search);
   const addresses = [

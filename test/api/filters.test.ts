@@ -21,6 +21,8 @@ interface Person {
   delivery: "sent" | "delivered" | "unknown" | "failed" | null;
   /** To the one topic there is. */
   subscription: "pending" | "subscribed" | "unsubscribed" | null;
+  /** How many days ago the last engagement was. */
+  engagedDaysAgo: number | null;
 }
 
 let database: TestDatabase;
@@ -53,6 +55,11 @@ function holds(filter: RecipientFilter, person: Person): boolean {
       person.delivery !== null &&
       received.includes(person.delivery)
     );
+  }
+  if ("engagement" in filter) {
+    const days = person.engagedDaysAgo;
+    if (days === null) return filter.engagement === "never";
+    return filter.engagement === (days <= 30 ? "active" : days <= 90 ? "cooling" : "dormant");
   }
   if ("missed" in filter)
     return filter.missed === publicId("campaign", campaign) && person.delivery === "failed";
@@ -184,6 +191,7 @@ const condition = fc.oneof(
   fc.constantFrom("news", "other").map((of) => ({ topic: of })),
   fc.constantFrom("email", "push", "sms", "webhook").map((reachableBy) => ({ reachableBy })),
   fc.constantFrom(campaign, newUuid()).map((id) => ({ missed: publicId("campaign", id) })),
+  fc.constantFrom("active", "cooling", "dormant", "never").map((engagement) => ({ engagement })),
 ) as fc.Arbitrary<RecipientFilter>;
 
 const { filter } = fc.letrec<{ filter: RecipientFilter }>((tie) => ({
@@ -214,6 +222,7 @@ const person: fc.Arbitrary<Person> = fc.record({
   addressChannels: fc.subarray<"push" | "webhook">(["push", "webhook"]),
   delivery: fc.constantFrom("sent", "delivered", "unknown", "failed", null),
   subscription: fc.constantFrom("pending", "subscribed", "unsubscribed", null),
+  engagedDaysAgo: fc.constantFrom(0, 30, 31, 90, 91, 400, null),
 });
 
 /** Whom the SQL finds, by their place in `people`. */
@@ -223,11 +232,16 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
   return prisma
     .$transaction(async (tx) => {
       await tx.recipient.createMany({
-        data: people.map(({ delivery: _delivery, subscription: _subscription, ...row }, n) => ({
-          ...row,
-          id: ids[n]!,
-          attributes: row.attributes as object,
-        })),
+        data: people.map(
+          (
+            { delivery: _delivery, subscription: _subscription, engagedDaysAgo: _days, ...row },
+            n,
+          ) => ({
+            ...row,
+            id: ids[n]!,
+            attributes: row.attributes as object,
+          }),
+        ),
       });
       await tx.endedDelivery.createMany({
         data: people.flatMap(({ delivery }, n) =>
@@ -266,6 +280,9 @@ async function found(people: Person[], sql: { sql: string; values: string[] }): 
               ],
         ),
       });
+      for (const [n, { engagedDaysAgo: days }] of people.entries())
+        if (days !== null)
+          await tx.$executeRaw`INSERT INTO recipient_engagements VALUES (${ids[n]}::uuid, (ledger_now() AT TIME ZONE 'UTC')::date - ${days}::int)`;
       const rows = await tx.$queryRawUnsafe<{ id: string }[]>(
         `SELECT id FROM recipients r WHERE ${sql.sql}`,
         ...sql.values,
