@@ -17,6 +17,10 @@ import { browserViewRoutes } from "./browser-view/routes.ts";
 import { trackingRoutes } from "./tracking/routes.ts";
 import { unsubscribeRoutes } from "./unsubscribing/routes.ts";
 import { alertRoutes } from "./alerts/routes.ts";
+import { analyticsExportRoutes } from "./analytics/export-routes.ts";
+import { analyticsPeopleRoutes } from "./analytics/people-routes.ts";
+import { analyticsReconciliationRoutes } from "./analytics/reconciliation-routes.ts";
+import { analyticsRoutes } from "./analytics/report-routes.ts";
 import { attachmentRoutes } from "./attachments/routes.ts";
 import { myAddressRoutes } from "./addresses/my-routes.ts";
 import { addressRoutes } from "./addresses/routes.ts";
@@ -165,6 +169,12 @@ export const resources = {
   search: [searchRoutes],
   views: [savedViewRoutes],
   live: [liveRoutes],
+  analytics: [
+    analyticsRoutes,
+    analyticsPeopleRoutes,
+    analyticsExportRoutes,
+    analyticsReconciliationRoutes,
+  ],
   stats: [statsRoutes],
   scripts: [scriptRoutes],
 } as const;

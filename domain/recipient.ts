@@ -47,7 +47,7 @@ export const phoneNumber = z
   .string()
   .regex(/^\+[1-9]\d{6,14}$/, "must be a number in E.164 form, such as +4915112345678");
 
-const timeZone = z.string().refine(isTimeZone, {
+export const timeZone = z.string().refine(isTimeZone, {
   error: ({ input }) => timeZoneFault(String(input)) ?? "",
 });
 

@@ -49,6 +49,7 @@ const resources: Record<string, string> = {
   groups: "deliveries",
   explanations: "deliveries",
   stats: "deliveries",
+  analytics: "deliveries",
   events: "events",
   policy: "policy",
   policies: "policy",

@@ -80,7 +80,7 @@ const engagementChanges = (from: string) =>
   `SELECT handed_at, is_removed, ${properties}, ${withoutOutcomes}, ${engagementMeasures.join(", ")} FROM ${from}`;
 
 /** All changes that are not folded yet. */
-const unfoldedAnalytics = `(${outcomeChanges("delivery_count_changes")} UNION ALL ${engagementChanges("engagement_count_changes")})`;
+export const unfoldedAnalytics = `(${outcomeChanges("delivery_count_changes")} UNION ALL ${engagementChanges("engagement_count_changes")})`;
 
 /** Rows with every number at the snapshot of the statement: the cells of one width, and the changes that are not folded yet. */
 export const allAnalytics = (width: string) => `(

@@ -11,6 +11,7 @@ import {
   withoutEngagements,
   withoutOutcomes,
 } from "./analytics-cells.ts";
+import type { Channel } from "../domain/channel.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
 const properties = analyticsProperties.join(", ");
@@ -19,7 +20,7 @@ const properties = analyticsProperties.join(", ");
 export interface AnalyticsDifference {
   handedAt: Date;
   campaignId: string | null;
-  channel: string;
+  channel: Channel;
   measure: Measure;
   /** How many more the cells count than the ledger has. */
   difference: number;

@@ -51,6 +51,7 @@ export const tagDescriptions: Record<string, string> = {
   unsubscribing: "The links by which recipients stop emails.",
   decisions: "Previews of what would happen to a message.",
   policies: "Simulations of a changed policy on the recorded past.",
+  analytics: "What became of deliveries: rates, funnels, send times, cohorts and segments.",
   stats: "How many deliveries were created and ended, over time.",
   explanations: "Why a recipient did or did not receive a message.",
   groups: "Batches and digests: deliveries that are sent as one message.",
