@@ -1,6 +1,7 @@
 // This import must come first: schemas can be described in OpenAPI only if they are created after its library is loaded.
 import "@hono/zod-openapi";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type AnalyticsBench, benchAnalytics } from "./analytics.ts";
 import { benchApi } from "./api.ts";
 import { benchCampaign, type CampaignBench } from "./campaign.ts";
 import { benchChannels, type ChannelsBench } from "./channels.ts";
@@ -11,6 +12,7 @@ import { type Attack, attacks, benchOverload } from "./overload.ts";
 import { benchPolicy } from "./policy.ts";
 import { benchTracking, type TrackingBench } from "./tracking.ts";
 import {
+  printAnalytics,
   printApi,
   printCampaign,
   printChannels,
@@ -68,6 +70,22 @@ program
     });
     printCampaign(result, details);
     failOver(result.discrepancies);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("analytics")
+  .description("reports on a ledger that is full, and on the numbers of 100,000,000 deliveries")
+  .option("--deliveries <number>", "how many", wholeNumber(1, 10_000_000), 1_000_000)
+  .option("--json", "end with one line of JSON")
+  .action(async ({ json, ...options }: Options<AnalyticsBench>) => {
+    const { details, ...result } = await benchAnalytics({
+      ...options,
+      environment: process.env,
+      say,
+    });
+    printAnalytics(result, details);
+    if (!result.equalsLedger) process.exitCode = 1;
     if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 

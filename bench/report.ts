@@ -1,4 +1,5 @@
 import { table } from "../cli/demo/table.ts";
+import type { AnalyticsDetails, AnalyticsResult } from "./analytics.ts";
 import type { ApiDetails, ApiResult } from "./api.ts";
 import type { OverloadResult } from "./overload.ts";
 import type { DatabaseWork } from "./database-work.ts";
@@ -52,6 +53,19 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["duplicated", result.duplicated],
       ["messages about which ledger and sink differ", result.discrepancies ?? "not known"],
     ])}\n`,
+  );
+}
+
+export function printAnalytics(result: AnalyticsResult, { slowest }: AnalyticsDetails): void {
+  process.stdout.write(
+    `\nReports, with ${result.deliveries.toLocaleString("en-US")} deliveries\n${table([
+      ["slowest report, p95, ms (at most 100)", result.p95Ms],
+      ["cells of quarter hours that were generated", result.rollupCells],
+      ["  deliveries that they stand for", result.rollupsOfDeliveries],
+      ["  slowest report, p95, ms (at most 100)", result.rollupP95Ms],
+      ["until an engagement is in the cells, ms (at most 5,000)", result.rollupLagMs],
+      ["cells equal the ledger", String(result.equalsLedger)],
+    ])}\n${slowest.map((line) => `${line}\n`).join("")}`,
   );
 }
 

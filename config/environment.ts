@@ -1,3 +1,4 @@
+import { timeZone } from "../domain/recipient.ts";
 import { createECDH } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
@@ -480,6 +481,11 @@ export const variables = {
   WORKER_PORT: wholeNumber(0, 65_535, 0).describe(
     "Port on which a worker listens for health checks and Prometheus; 0 means that it does not listen. With `npm start`, each further worker takes the next port.",
   ),
+  REPORT_ZONE: timeZone
+    .default("UTC")
+    .describe(
+      "IANA time zone whose days [reports](analytics.md) of long times are fastest in, beside UTC. After a change, the days of the last two years are counted again from hours. Give all workers the same one.",
+    ),
   RETENTION_DELIVERIES_DAYS: wholeNumber(1, 36_500, 90).describe(
     "Days for which ended deliveries, their attempts and notifications are kept. A campaign keeps the counts of removed deliveries.",
   ),
@@ -657,6 +663,7 @@ export const workerVariables = [
   "RETRY_ATTEMPTS",
   "WORKER_HOST",
   "WORKER_PORT",
+  "REPORT_ZONE",
   "RETENTION_DELIVERIES_DAYS",
   "RETENTION_AUDIT_DAYS",
   "RETENTION_IDEMPOTENCY_DAYS",

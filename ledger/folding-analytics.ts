@@ -97,6 +97,8 @@ const setZoneStatement = defineStatement<{ zone: string }>(`
 export async function setReportZone(pool: Pool, zone: string): Promise<void> {
   await inTransaction(pool, async (client) => {
     await client.query("SELECT pg_advisory_xact_lock(hashtext('delivery_counts'))");
+    // A zone that PostgreSQL does not know must not be stored: every later fold would fail.
+    await client.query("SELECT now() AT TIME ZONE $1", [zone]);
     await executeOn(client)(setZoneStatement, { zone });
   });
 }

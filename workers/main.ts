@@ -42,6 +42,7 @@ import { zoneFolders } from "../config/system-clocks.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
 import { Attention } from "./attention.ts";
+import { setReportZone } from "../ledger/folding-analytics.ts";
 import { foldCountsRegularly } from "../ledger/folding-counts.ts";
 import { startHeartbeat } from "../ledger/heartbeat.ts";
 import { watchClock } from "./clock-watch.ts";
@@ -319,6 +320,12 @@ async function main(): Promise<void> {
     consoleUrl: `${environment.PUBLIC_URL}/console`,
     logger,
   });
+  await setReportZone(pool, environment.REPORT_ZONE).catch((error: unknown) =>
+    logger.warn(
+      { error: error instanceof Error ? error.message : String(error) },
+      "the zone of reports could not be set",
+    ),
+  );
   const countFolding = foldCountsRegularly(pool);
   const drain = () => {
     stoppingSince = performance.now();
