@@ -4,6 +4,7 @@ import {
   createRouter,
   retainSearchParams,
 } from "@tanstack/react-router";
+import { readAnalyticsSearch } from "./analytics/search.ts";
 import { readAuditSearch } from "./audit/search.ts";
 import { readCampaignPageSearch, readCampaignSearch } from "./campaigns/search.ts";
 import { readDeliverySearch } from "./deliveries/search.ts";
@@ -216,6 +217,13 @@ const health = createRoute({
   component: lazyRouteComponent(() => import("./health/screen.tsx"), "HealthScreen"),
 });
 
+const analytics = createRoute({
+  getParentRoute: () => root,
+  path: "/analytics",
+  validateSearch: readAnalyticsSearch,
+  component: lazyRouteComponent(() => import("./analytics/screen.tsx"), "AnalyticsScreen"),
+});
+
 const newTemplate = createRoute({
   getParentRoute: () => root,
   path: "/templates/new",
@@ -276,6 +284,7 @@ export const router = createRouter({
     providers,
     provider,
     health,
+    analytics,
     newTemplate,
     template,
     layouts,

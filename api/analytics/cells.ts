@@ -1,11 +1,10 @@
 import type { Pool } from "pg";
 import type { AnalyticsCounts } from "../../domain/analytics.ts";
 import { countNames } from "../../domain/analytics.ts";
-import type { ReportSpan } from "../../domain/analytics-time.ts";
 import type { Channel } from "../../domain/channel.ts";
-import { dayMs, hourMs } from "../../domain/time/durations.ts";
-import { analyticsWidths, measures, unfoldedAnalytics } from "../../ledger/analytics-cells.ts";
+import { measures, unfoldedAnalytics } from "../../ledger/analytics-cells.ts";
 import { createWhereBuilder } from "../http/where.ts";
+import { chooseLevels } from "./levels.ts";
 
 /** What reports are broken down by, each with the SQL of its value in a row `c` of numbers; `k` is the campaign of the row, `v` the version of its template. */
 const dimensionColumns = {
@@ -27,7 +26,7 @@ export interface AnalyticsFilters {
 
 /** Numbers of one interval and one value of the dimension. */
 export interface CellRow {
-  /** The number of the interval, from 0. The first half is the period before. */
+  /** The number of the interval; 0 is the period before. */
   place: number;
   /** Null without a dimension, and for deliveries that have no value of it. */
   key: string | null;
@@ -37,39 +36,19 @@ export interface CellRow {
 const columnOf = (name: string) =>
   name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/**
- * The width and the zone of the cells to read: days where the intervals are days of a zone that has cells, else hours where the intervals begin at full
- * hours of UTC, or the time is older than cells of quarter hours.
- */
-function levelOf(
-  { boundaries }: ReportSpan,
-  {
-    isOfDays,
-    zone,
-    reportZone,
-    now,
-  }: { isOfDays: boolean; zone: string; reportZone: string; now: Date },
-): { width: number; zone: string } {
-  if (isOfDays && (zone === "UTC" || zone === reportZone)) return { width: 1_440, zone };
-  const [quarters] = analyticsWidths;
-  const needsQuarters =
-    boundaries.some((at) => at % hourMs !== 0) &&
-    boundaries[0]! >= now.getTime() - quarters.days * dayMs;
-  return { width: needsQuarters ? quarters.width : 60, zone: "UTC" };
-}
-
 /** Reads the numbers of a report and of the period before in one snapshot. */
 export async function readCells(
   pool: Pick<Pool, "query">,
   {
-    span,
+    boundaries,
     isOfDays,
     zone,
     now,
     by,
     filters,
   }: {
-    span: ReportSpan;
+    /** The beginning of the period before, those of the intervals, and the end, in epoch milliseconds. */
+    boundaries: readonly number[];
     /** Whether all intervals consist of whole days of `zone`. */
     isOfDays: boolean;
     zone: string;
@@ -81,26 +60,40 @@ export async function readCells(
   const { rows: progress } = await pool.query<{ zone: string }>(
     "SELECT report_zone AS zone FROM analytics_progress",
   );
-  const level = levelOf(span, { isOfDays, zone, now, reportZone: progress[0]!.zone });
+  const { dayZone, splitDays, splitHours } = chooseLevels(boundaries, {
+    isOfReportDays: isOfDays && zone === progress[0]!.zone,
+    zone,
+    now: now.getTime(),
+  });
   const { bind, and, ...where } = createWhereBuilder();
-  const from = `${bind(new Date(span.boundaries[0]!))}::timestamptz`;
-  const until = `${bind(new Date(span.boundaries.at(-1)!))}::timestamptz`;
-  and(`handed_at >= ${from} AND handed_at < ${until} AND NOT is_removed`);
+  const bindInstants = (instants: readonly number[]) =>
+    `${bind(instants.map((at) => new Date(at).toISOString()))}::timestamptz[]`;
+  const limits = bindInstants(boundaries);
+  const days = bindInstants(splitDays);
+  const hours = bindInstants(splitHours);
+  and(`handed_at >= (${limits})[1] AND handed_at < (${limits})[${boundaries.length}]`);
+  and("NOT is_removed");
   if (filters.campaign !== undefined) and(`campaign_id = ${bind(filters.campaign)}::uuid`);
   if (filters.channel) and(`channel = ANY(${bind(filters.channel)}::channel[])`);
   if (filters.provider !== undefined) and(`provider = ${bind(filters.provider)}`);
   const conditions = where.sql();
   const columns = `handed_at, campaign_id, type_id, channel, provider, template_version_id, ${measures.join(", ")}`;
+  const cells = (width: number) =>
+    `FROM analytics_cells AS a WHERE a.width = ${width} AND a.zone = ${width === 1_440 ? bind(dayZone) : "'UTC'"} AND ${conditions}`;
+  const within = (splits: string, length: string, cellsOfIt: string) =>
+    `SELECT inside.* FROM unnest(${splits}) AS s (at), LATERAL (SELECT ${columns} ${cellsOfIt} AND a.handed_at >= s.at AND a.handed_at < s.at + interval '${length}') AS inside`;
   const ofType =
     filters.type === undefined
       ? ""
       : `WHERE coalesce(c.type_id, k.type_id) = ${bind(filters.type)}::uuid`;
   const needsCampaign = ofType !== "" || by === "type" || by === "template";
   const { rows } = await pool.query<Record<string, number> & { key: string | null }>(
-    `SELECT width_bucket(c.handed_at, ${bind(span.boundaries.map((at) => new Date(at).toISOString()))}::timestamptz[]) - 1 AS place,
+    `SELECT width_bucket(c.handed_at, ${limits}) - 1 AS place,
        ${by === null ? "NULL" : dimensionColumns[by]} AS key, ${measures.map((measure) => `sum(c.${measure})::float8 AS ${measure}`).join(", ")}
      FROM (
-       SELECT ${columns} FROM analytics_cells WHERE width = ${bind(level.width)} AND zone = ${bind(level.zone)} AND ${conditions}
+       SELECT ${columns} ${cells(1_440)} AND a.handed_at <> ALL(${days})
+       UNION ALL ${within(days, "1 day", `${cells(60)} AND a.handed_at <> ALL(${hours})`)}
+       UNION ALL ${within(hours, "1 hour", cells(15))}
        UNION ALL SELECT ${columns} FROM ${unfoldedAnalytics} AS changes WHERE ${conditions}
      ) AS c
        ${needsCampaign ? "LEFT JOIN campaigns AS k ON k.id = c.campaign_id" : ""}

@@ -97,16 +97,22 @@ async function linesOf(
   const { report, format: _, ...rest } = request;
   const by = dimensionOf[report];
   if (by !== undefined) {
-    const items = await itemsOf(pool, by, await readReport(pool, rest, by, now));
+    const items = await itemsOf(
+      pool,
+      by,
+      await readReport(pool, rest, { by, intervals: "together" }, now),
+    );
     return items
       .filter(({ counts }) => countColumns.some((name) => counts[name] !== 0))
       .map(({ key, name, counts, rates }) => ({ key, name, ...counts, ...rateCells(rates) }));
   }
   if (report === "overview")
-    return intervalsOf(await readReport(pool, rest, null, now)).map(({ from, counts }) => ({
-      from,
-      ...counts,
-    }));
+    return intervalsOf(await readReport(pool, rest, { by: null, intervals: "each" }, now)).map(
+      ({ from, counts }) => ({
+        from,
+        ...counts,
+      }),
+    );
   const { read, isCurrent } = weeksOf(rest, now);
   const column = report === "send-times" ? "local_hour" : "weeks_since";
   const rows = (await readWeeks(pool, column, read)).filter(({ week }) => isCurrent(week));

@@ -132,7 +132,7 @@ const stepsOf = (counts: AnalyticsCounts): z.output<typeof step>[] => {
 /** The routes that report what became of deliveries. */
 export function analyticsRoutes({ pool, clock }: Services) {
   const breakDown = async (by: AnalyticsDimension, request: ReportQuery) => {
-    const report = await readReport(pool, request, by, clock());
+    const report = await readReport(pool, request, { by, intervals: "together" }, clock());
     const items = await itemsOf(pool, by, report);
     return {
       ...periodOf(report.span),
@@ -146,7 +146,12 @@ export function analyticsRoutes({ pool, clock }: Services) {
   };
   return createRouter()
     .openapi(overview, async (c) => {
-      const report = await readReport(pool, c.req.valid("query"), null, clock());
+      const report = await readReport(
+        pool,
+        c.req.valid("query"),
+        { by: null, intervals: "each" },
+        clock(),
+      );
       return c.json(
         {
           ...periodOf(report.span),
@@ -164,7 +169,12 @@ export function analyticsRoutes({ pool, clock }: Services) {
     .openapi(templates, async (c) => c.json(await breakDown("template", c.req.valid("query")), 200))
     .openapi(providers, async (c) => c.json(await breakDown("provider", c.req.valid("query")), 200))
     .openapi(funnel, async (c) => {
-      const report = await readReport(pool, c.req.valid("query"), null, clock());
+      const report = await readReport(
+        pool,
+        c.req.valid("query"),
+        { by: null, intervals: "together" },
+        clock(),
+      );
       return c.json(
         {
           ...periodOf(report.span),

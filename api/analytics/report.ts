@@ -25,23 +25,38 @@ interface Report {
   previous: CellRow[];
 }
 
-/** Reads a report. Without the type that is named, nothing matches. */
+/**
+ * Reads a report: with its intervals, or by the values of a dimension, for which the intervals are not told apart. Without the type that is named,
+ * nothing matches.
+ */
 export async function readReport(
   pool: Pool,
   request: z.output<typeof reportTime>,
-  by: AnalyticsDimension | null,
+  { by, intervals }: { by: AnalyticsDimension | null; intervals: "each" | "together" },
   now: Date,
 ): Promise<Report> {
   const { zone, from, to, interval: named, ...given } = request;
   const { span, interval } = spanOfRequest({ from, to, zone, interval: named }, now);
   const filters = await findNamed(pool, given);
   const rows = filters
-    ? await readCells(pool, { span, isOfDays: interval !== "hour", zone, now, by, filters })
+    ? await readCells(pool, {
+        boundaries: [
+          span.boundaries[0]!,
+          ...(intervals === "each"
+            ? span.boundaries.slice(span.length)
+            : [span.boundaries[span.length]!, span.boundaries.at(-1)!]),
+        ],
+        isOfDays: interval !== "hour",
+        zone,
+        now,
+        by,
+        filters,
+      })
     : [];
   return {
     span,
-    current: rows.filter(({ place }) => place >= span.length),
-    previous: rows.filter(({ place }) => place < span.length),
+    current: rows.filter(({ place }) => place > 0),
+    previous: rows.filter(({ place }) => place === 0),
   };
 }
 
@@ -56,7 +71,7 @@ export const periodOf = ({ boundaries, length }: ReportSpan) => ({
 /** The numbers of each interval of a report. */
 export function intervalsOf({ span, current }: Report) {
   const sums = Array.from({ length: span.length }, noCounts);
-  for (const { place, counts } of current) addCounts(sums[place - span.length]!, counts);
+  for (const { place, counts } of current) addCounts(sums[place - 1]!, counts);
   return sums.map((counts, place) => ({
     from: at(span.boundaries[span.length + place]!),
     counts: countsJson(counts),

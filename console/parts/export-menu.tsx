@@ -9,7 +9,7 @@ import styles from "./export-menu.module.css";
 
 interface ExportMenuProps {
   /** The list of the API, with an address for its export. */
-  list: "audit" | "deliveries" | "notifications" | "recipients";
+  list: "analytics" | "audit" | "deliveries" | "notifications" | "recipients";
   /** The parameters with which the list is read. */
   query: Readonly<Record<string, string | undefined>>;
   /** Why the list cannot be exported as it is shown. */

@@ -13,7 +13,6 @@ describe("the groups of the rail", () => {
       "Types",
       "Policy",
       "Suppressions",
-      "Analytics",
       "Data",
     ]);
   });

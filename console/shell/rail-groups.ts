@@ -23,7 +23,6 @@ const later: readonly Later[] = [
   { name: "Types", href: "/docs#/notification-types" },
   { name: "Policy", href: "/docs#/policy" },
   { name: "Suppressions", href: "/docs#/suppressions" },
-  { name: "Analytics", href: "/docs#/health" },
   { name: "Data", href: "/docs#/recipients" },
 ];
 

@@ -15,4 +15,5 @@ export const screens = [
   { to: "/routing", name: "Routing", icon: "routing", key: "u" },
   { to: "/providers", name: "Providers", icon: "providers", key: "p" },
   { to: "/health", name: "Health", icon: "health", key: "h" },
+  { to: "/analytics", name: "Analytics", icon: "analytics", key: "y" },
 ] as const satisfies readonly { to: string; name: string; icon: IconName; key: string }[];
