@@ -63,7 +63,10 @@ const sendTimes = defineRoute({
 });
 
 const cohort = z.object({
-  week: z.iso.date().openapi({ description: "The Monday of the week of the hand-over" }),
+  week: z.iso.date().openapi({
+    description: "The Monday of the week of the hand-over",
+    example: "2027-03-01",
+  }),
   handedOver: weekCounts.handedOver,
   weeks: z
     .array(

@@ -35,7 +35,12 @@ export function RateCards({
             <dd className="muted">
               {rate.value === null ? "No delivery to count" : formatFraction(rate)}
             </dd>
-            {rate.value !== null && <dd className="muted">95% interval: {formatInterval(rate)}</dd>}
+            {rate.value !== null && (
+              <dd className="muted">
+                <span className="hidden-text">95% interval: </span>
+                {formatInterval(rate)}
+              </dd>
+            )}
             {change && <dd>{change}</dd>}
           </div>
         );

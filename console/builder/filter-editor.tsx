@@ -22,8 +22,11 @@ const joinWords: Record<Join, string> = {
   none: "None of these holds",
 };
 
-/** The channels on which a recipient may have an address. */
-const addressed = ["email", "push", "sms", "webhook"];
+/** The values of the conditions that have only some: the channels on which a recipient may have an address, and how long ago they engaged. */
+const namedValues: Record<string, readonly string[]> = {
+  reachableBy: ["email", "push", "sms", "webhook"],
+  engagement: ["active", "cooling", "dormant", "never"],
+};
 
 /** How deep groups may be nested: the API allows eight levels, with the conditions. */
 const maxDepth = 6;
@@ -231,8 +234,7 @@ function ConditionValue({
         )}
       </select>
     );
-  const choices =
-    operator === "exists" ? ["true", "false"] : subject === "reachableBy" ? addressed : null;
+  const choices = operator === "exists" ? ["true", "false"] : (namedValues[subject] ?? null);
   if (choices)
     return (
       <select aria-label="Value" value={value} onChange={({ target }) => onChange(target.value)}>

@@ -25,6 +25,7 @@ describe("a filter", () => {
     { received: campaign },
     { received: campaign, orUnknown: true },
     { missed: campaign },
+    { engagement: "dormant" },
     { attribute: ["a.b", "c"], equals: 1 },
     { attribute: "a.b", exists: true },
     { all: [{ attribute: "a", equals: 1 }, { any: [{ field: "email", exists: true }] }] },

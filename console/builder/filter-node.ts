@@ -45,10 +45,11 @@ export const subjects: Record<string, { name: string; operators: readonly string
   mayHaveReceived: { name: "May have received the campaign", operators: operators.other },
   missed: { name: "Missed the campaign", operators: operators.other },
   topic: { name: "Subscribed to the topic", operators: operators.other },
+  engagement: { name: "Last engagement", operators: operators.other },
 };
 
 /** Subjects whose condition has no field, only a value. */
-const directSubjects = ["reachableBy", "received", "missed", "topic"];
+const directSubjects = ["reachableBy", "received", "missed", "topic", "engagement"];
 
 export const newCondition: ConditionNode = {
   kind: "condition",

@@ -22,6 +22,8 @@ export function describeFilter(filter: RecipientFilter): string {
   if ("received" in filter)
     return `received ${shortenId(filter.received)}${filter.orUnknown ? ", or may have" : ""}`;
   if ("topic" in filter) return `is subscribed to ${filter.topic}`;
+  if ("engagement" in filter)
+    return filter.engagement === "never" ? "never engaged" : `is ${filter.engagement}`;
   if ("missed" in filter) return `was missed by ${shortenId(filter.missed)}`;
   const { attribute, field, ...condition } = filter as {
     attribute?: string | string[];

@@ -46,6 +46,9 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     open_deliveries: ["leg", "queue", "reason"],
     ended_deliveries: ["failure", "leg", "provider", "queue", "reason"],
     earlier_attempts: ["failure", "provider"],
+    analytics_cells: ["provider"],
+    engagement_count_changes: ["provider"],
+    engagements: ["provider"],
     delivery_counts: ["leg", "provider", "reason"],
     delivery_count_changes: ["leg", "provider", "reason"],
     breakers: ["provider"],
@@ -63,6 +66,10 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     gates: ["shut_reason"],
   },
   "IANA's names of zones": {
+    // Numbers of recipients by their zone, until they are folded.
+    engagement_count_changes: ["time_zone"],
+    analytics_cells: ["zone"],
+    analytics_progress: ["report_zone"],
     time_zone_releases: ["changed_zones", "fingerprints", "source", "version"],
   },
 };

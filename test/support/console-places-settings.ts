@@ -12,6 +12,11 @@ export const placesOfSettings: readonly Place[] = [
         .waitFor(),
   },
   {
+    name: "the analytics",
+    path: () => "analytics",
+    ready: (page) => page.getByRole("region", { name: "Outcomes over time" }).waitFor(),
+  },
+  {
     name: "the templates",
     path: () => "templates",
     ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
