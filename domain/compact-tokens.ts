@@ -44,10 +44,11 @@ export function createCompactTokens(
   if (!newest) throw new Error("tokens need a secret");
   return {
     sign(content) {
-      const signed = Buffer.allocUnsafe(1 + content.length);
-      signed[0] = newest.id;
-      signed.set(content, 1);
-      return Buffer.concat([signed, macOf(newest.key, signed)]).toString("base64url");
+      const token = Buffer.allocUnsafe(1 + content.length + macBytes);
+      token[0] = newest.id;
+      token.set(content, 1);
+      macOf(newest.key, token.subarray(0, -macBytes)).copy(token, 1 + content.length);
+      return token.toString("base64url");
     },
     verify(token) {
       const bytes = Buffer.from(token, "base64url");

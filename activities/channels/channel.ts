@@ -4,6 +4,7 @@ import type { Priority } from "../../domain/priority.ts";
 import type { EmailIdentity } from "../../domain/email-identity.ts";
 import type { RecipientView } from "../../domain/recipient-view.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
+import type { ActionTarget } from "../../domain/tokens.ts";
 import type { Tracking, Utm } from "../../domain/tracking/settings.ts";
 import type { ActionLink } from "../../domain/templates/template.ts";
 import type { CopyOutcome, EmailExtras } from "../../ledger/notification-emails.ts";
@@ -48,6 +49,8 @@ export interface MessageList {
 
 /** What becomes of the links of an email, and what is tracked of it. */
 export interface MessageTracking extends Tracking {
+  /** The delivery or the group that is tracked. */
+  message: ActionTarget;
   /** The UUID of the campaign; null for a notification. */
   campaignId: string | null;
   /** The parameters that the links of the campaign have; null for none. */

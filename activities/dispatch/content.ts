@@ -127,7 +127,7 @@ export function createSummaries({
           email: source.email,
           ...(source.extras && { extras: source.extras }),
           ...listOf({ delivery, source }, null, { delivery: id }),
-          ...trackingOf([{ delivery, source }]),
+          ...trackingOf([{ delivery, source }], { delivery: id }),
           about: describeMessage([source], null),
         };
         const offered = actionsOf(source);
@@ -219,7 +219,7 @@ export function createSummaries({
           ...(named ?? defaultSummaries[group.kind]),
           email: group.kind === "batch" ? (parts[0]!.source.type?.email ?? null) : null,
           ...listOf(parts[0]!, group.kind, { group: group.id }),
-          ...trackingOf(parts),
+          ...trackingOf(parts, { group: group.id }),
           about: describeMessage(
             members.map(({ part: { source } }) => source),
             group.kind,
@@ -293,7 +293,7 @@ function describeMessage(
 }
 
 /** What is tracked of an email: what is tracked of each of its parts. Its links have the parameters of a campaign if it is its only part. */
-function trackingOf(parts: readonly Part[]): Pick<Content, "tracking"> {
+function trackingOf(parts: readonly Part[], message: ActionTarget): Pick<Content, "tracking"> {
   const [{ delivery, source }] = parts as [Part];
   if (delivery.channel !== "email") return {};
   let { opens, clicks } = resolvePart(parts[0]!);
@@ -305,7 +305,8 @@ function trackingOf(parts: readonly Part[]): Pick<Content, "tracking"> {
   const isSingle = parts.length === 1;
   const utm = isSingle ? (source.utm ?? null) : null;
   if (!opens && !clicks && utm === null) return {};
-  return { tracking: { opens, clicks, utm, campaignId: isSingle ? delivery.campaignId : null } };
+  const campaignId = isSingle ? delivery.campaignId : null;
+  return { tracking: { message, opens, clicks, utm, campaignId } };
 }
 
 const resolvePart = ({ delivery: { preferences, priority }, source: { type, tracking } }: Part) =>

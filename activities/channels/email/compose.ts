@@ -149,7 +149,7 @@ export function createComposer({
         message.between +
         (changed === null
           ? fillTemplate(message.email.html, html, message.html, encodeOutput)
-          : changed.fillHtml(html, messageId, effort)) +
+          : changed.fillHtml(html, request.tracking!.message, effort)) +
         message.closing;
       return { from: address, domain: opening.domain, headers, body };
     },

@@ -19,7 +19,13 @@ const links: LinkSettings = {
 const tokens = createTrackingTokens(links.secrets);
 const delivery = newUuid();
 const campaignId = newUuid();
-const all: MessageTracking = { opens: true, clicks: true, campaignId, utm: null };
+const all: MessageTracking = {
+  message: { delivery },
+  opens: true,
+  clicks: true,
+  campaignId,
+  utm: null,
+};
 
 const compose = (
   html: string,
@@ -133,7 +139,7 @@ describe("an email that is not tracked", () => {
   it("can have the parameters of its campaign in HTML and text", async () => {
     const utm = { source: "news", medium: "email", campaign: "spring" };
     const added = "utm_source=news&utm_medium=email&utm_campaign=spring";
-    const tracking = { opens: false, clicks: false, campaignId, utm };
+    const tracking = { ...all, opens: false, clicks: false, utm };
     const { html, text } = await read(body, tracking, {
       data: { name: "Ann", vip: true },
       text: "See https://shop.example.org/?a=1, {{ name }}: https://tidings.example.org/u/x",

@@ -3,7 +3,6 @@ import type { Effort } from "../../../domain/templates/effort.ts";
 import {
   fillAddress,
   fitsPlan,
-  type MessageParts,
   planLinks,
   type ReplaceAddress,
   type Replacement,
@@ -34,7 +33,7 @@ export interface LinkSettings {
 /** The HTML and the text of messages of one template version, with changed links. Its cost is spent on `effort`. */
 export interface ChangedLinks {
   /** Returns the encoded HTML of a message from the values of the template. */
-  fillHtml(values: readonly string[], messageId: string, effort: Effort): string;
+  fillHtml(values: readonly string[], message: ActionTarget, effort: Effort): string;
   /** Changes the links of the text; null if they stay as they are. */
   changeText: ((text: string) => string) | null;
 }
@@ -45,6 +44,14 @@ export interface MessageLinks {
   /** The address at which a browser shows the message; undefined for the message of a group, which is not kept. */
   viewUrl(messageId: string): string | undefined;
 }
+
+/** The link that no person sees, before and after its address. */
+const linkBefore = '<a href="';
+const linkAfter = '" style="display:none" aria-hidden="true" tabindex="-1" rel="nofollow"></a>';
+/** The image by which it is known that a message was opened. */
+const imageBefore = '<img src="';
+const imageAfter =
+  '" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">';
 
 /** Replacements are remembered by address, because blocks of a template have the same links in many messages. Personal addresses are not worth more. */
 const keptReplacements = 500;
@@ -62,30 +69,30 @@ export function createMessageLinks(
   const tokens = createTrackingTokens(secrets);
   const isOwn = ownAddresses([publicUrl, trackingUrl]);
 
-  function partsOf(messageId: string, tracking: MessageTracking, hidden: string): MessageParts {
-    const message = targetOf(messageId);
-    const clickUrl = tracking.clicks
-      ? `${trackingUrl}/t/c/${tokens.signMessage("click", message)}/`
-      : "";
-    const image = tracking.opens
-      ? `<img src="${escapeHtml(`${trackingUrl}/t/o/${tokens.signMessage("open", message)}.gif`)}" width="1" height="1" alt="" style="display:block;width:1px;height:1px;border:0">`
-      : "";
-    return {
-      clickUrl,
-      addition:
-        (tracking.clicks
-          ? `<a href="${escapeHtml(clickUrl + hidden)}" style="display:none" aria-hidden="true" tabindex="-1" rel="nofollow"></a>`
-          : "") + image,
-    };
+  /** The HTML for the end of the body. */
+  function addTo(
+    { opens, clicks }: MessageTracking,
+    clickUrl: string,
+    openUrl: string,
+    hidden: string,
+  ) {
+    const link = clicks ? linkBefore + escapeHtml(clickUrl) + hidden + linkAfter : "";
+    return opens ? `${link}${imageBefore}${escapeHtml(openUrl)}${imageAfter}` : link;
   }
 
   function createReplace({ clicks, utm, campaignId }: MessageTracking): ReplaceAddress {
+    const numbers = new Map<string, number>();
+    const numberOf = (label: string) => {
+      const number = numbers.get(label) ?? numberLink(label);
+      if (numbers.size < keptReplacements) numbers.set(label, number);
+      return number;
+    };
     return (href, label) => {
       const address = webAddress(href);
       if (address === null || isOwn(address)) return null;
-      const url = utm === null ? address : addUtm(address, utm);
-      if (!clicks) return url === address ? null : { isTracked: false, text: url };
-      const text = tokens.signLink({ number: numberLink(label), campaignId, url });
+      const url = utm === null ? address.href : addUtm(address.href, utm);
+      if (!clicks) return url === address.href ? null : { isTracked: false, text: url };
+      const text = tokens.signLink({ number: numberOf(label), campaignId, url });
       return { isTracked: true, text };
     };
   }
@@ -104,6 +111,10 @@ export function createMessageLinks(
       };
       const { campaignId, utm } = tracking;
       const hidden = tokens.signLink({ number: hiddenLink, campaignId, url: "" });
+      const encodedAddition = {
+        link: [encode(linkBefore), encode(hidden + linkAfter)] as const,
+        image: [encode(imageBefore), encode(imageAfter)] as const,
+      };
       const parts =
         planLinks(literals, replace)?.map((part, index, all) =>
           part.kind === "literal"
@@ -113,12 +124,13 @@ export function createMessageLinks(
 
       function fillPlan(
         values: readonly string[],
-        message: MessageParts,
+        clickUrl: string,
+        openUrl: string,
         effort: Effort,
       ): string | null {
         if (parts === null || values.length !== literals.length) return null;
-        const clickUrl = encode(escapeHtml(message.clickUrl));
-        const nested = { ...message, addition: "" };
+        const encodedClick = encode(escapeHtml(clickUrl));
+        const nested = { clickUrl, addition: "" };
         let filled = "";
         for (const part of parts)
           switch (part.kind) {
@@ -126,10 +138,14 @@ export function createMessageLinks(
               filled += part.text;
               break;
             case "click":
-              filled += clickUrl;
+              filled += encodedClick;
               break;
             case "addition":
-              filled += encode(message.addition);
+              if (tracking.clicks)
+                filled += encodedAddition.link[0] + encodedClick + encodedAddition.link[1];
+              if (tracking.opens)
+                filled +=
+                  encodedAddition.image[0] + encode(escapeHtml(openUrl)) + encodedAddition.image[1];
               break;
             case "value": {
               const value = values[part.index]!;
@@ -147,22 +163,26 @@ export function createMessageLinks(
                 part.parts.some((one) => typeof one === "number" && !fitsPlan(values[one]!, false))
               )
                 return null;
-              filled += encode(
-                fillAddress(written.join(""), part.label, replace, message.clickUrl),
-              );
+              filled += encode(fillAddress(written.join(""), part.label, replace, clickUrl));
             }
           }
         return filled;
       }
 
       return {
-        fillHtml(values, messageId, effort) {
-          const message = partsOf(messageId, tracking, hidden);
-          const filled = fillPlan(values, message, effort);
+        fillHtml(values, message, effort) {
+          const clickUrl = tracking.clicks
+            ? `${trackingUrl}/t/c/${tokens.signMessage("click", message)}/`
+            : "";
+          const openUrl = tracking.opens
+            ? `${trackingUrl}/t/o/${tokens.signMessage("open", message)}.gif`
+            : "";
+          const filled = fillPlan(values, clickUrl, openUrl, effort);
           if (filled !== null) return filled;
           const html = values.join("");
           effort.spendOn(readingFactor * html.length);
-          return encodeLast(rewriteHtml(html, replaceAgain, message));
+          const addition = addTo(tracking, clickUrl, openUrl, hidden);
+          return encodeLast(rewriteHtml(html, replaceAgain, { clickUrl, addition }));
         },
         changeText:
           utm &&

@@ -16,7 +16,7 @@ import { rewriteText } from "./text-links.ts";
 const isOwn = ownAddresses(["https://tidings.example.org", "https://t.example.org"]);
 const replace: ReplaceAddress = (href) => {
   const address = webAddress(href);
-  return address === null || isOwn(address) ? null : { isTracked: true, text: hexOf(address) };
+  return address === null || isOwn(address) ? null : { isTracked: true, text: hexOf(address.href) };
 };
 const hexOf = (address: string) => Buffer.from(address).toString("hex");
 const clickUrl = "https://t.example.org/t/c/token/";

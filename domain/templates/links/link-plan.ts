@@ -170,10 +170,15 @@ export function fillAddress(
   replace: ReplaceAddress,
   clickUrl: string,
 ): string {
-  const quote = written.includes('"') ? "'" : '"';
-  const [link] = findLinks(`<a href=${quote}${written}${quote}>`).links;
-  const replacement = link === undefined ? null : replace(link.href, label);
+  const replacement = replace(decodeAddress(written), label);
   return replacement === null ? written : addressOf(replacement, clickUrl);
+}
+
+/** Decodes the entities of an address. */
+function decodeAddress(written: string): string {
+  if (!written.includes("&")) return written;
+  const quote = written.includes('"') ? "'" : '"';
+  return findLinks(`<a href=${quote}${written}${quote}>`).links[0]?.href ?? "";
 }
 
 const addressOf = ({ isTracked, text }: Replacement, clickUrl: string): string =>

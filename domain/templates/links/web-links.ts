@@ -5,18 +5,20 @@ import type { Utm } from "../../tracking/settings.ts";
 const longestAddress = 1_500;
 
 /** Returns the address of a link to a web page; null for any other address: relative, with a user, or to something else. */
-export function webAddress(href: string): string | null {
+export function webAddress(href: string): URL | null {
   const address = href.trim();
   if (address.length > longestAddress || !/^https?:\/\//i.test(address)) return null;
   if (!URL.canParse(address)) return null;
-  const { href: whole, username, password } = new URL(address);
-  return username === "" && password === "" && whole.length <= longestAddress ? whole : null;
+  const url = new URL(address);
+  return url.username === "" && url.password === "" && url.href.length <= longestAddress
+    ? url
+    : null;
 }
 
 /** Makes a function that says whether an address is on one of the hosts of Tidings, whose links are secrets of their recipients. */
-export function ownAddresses(urls: readonly string[]): (address: string) => boolean {
+export function ownAddresses(urls: readonly string[]): (address: URL) => boolean {
   const hosts = new Set(urls.map((url) => new URL(url).host));
-  return (address) => hosts.has(new URL(address).host);
+  return ({ host }) => hosts.has(host);
 }
 
 /**
