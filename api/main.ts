@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { followClocks, checkIntervalMs } from "../config/clocks.ts";
 import { apiVariables, ConfigurationError, readEnvironment } from "../config/environment.ts";
+import { outboundRules } from "../config/outbound.ts";
 import { createLogger } from "../config/logger.ts";
 import { processRegistry } from "../config/metrics.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
@@ -225,6 +226,7 @@ const app = createApp({
       privateSubnets: configuration.HTTP_ALLOW_PRIVATE,
       ports: configuration.HTTP_ALLOW_PORTS,
     },
+    outbound: outboundRules(configuration),
     maxUnsent: configuration.MAX_UNSENT,
     maxScheduled: configuration.MAX_SCHEDULED,
     maxUnsentPerRecipient: configuration.MAX_UNSENT_PER_RECIPIENT,

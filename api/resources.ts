@@ -84,6 +84,10 @@ import { segmentRoutes } from "./segments/routes.ts";
 import { suppressionRoutes } from "./suppressions/routes.ts";
 import { liveRoutes } from "./live/routes.ts";
 import { layoutRoutes } from "./layouts/routes.ts";
+import { webhookAttemptRoutes } from "./webhook-endpoints/attempt-routes.ts";
+import { webhookEndpointRoutes } from "./webhook-endpoints/routes.ts";
+import { webhookSecretRoutes } from "./webhook-endpoints/secret-routes.ts";
+import { webhookSendingRoutes } from "./webhook-endpoints/sending-routes.ts";
 import { savedViewRoutes } from "./views/routes.ts";
 import { templatePreviewRoutes } from "./templates/preview-routes.ts";
 import { templateRoutes } from "./templates/routes.ts";
@@ -155,7 +159,13 @@ export const resources = {
   signUp: [signUpRoutes, confirmRoutes],
   tracking: [trackingRoutes],
   browserView: [browserViewRoutes],
-  events: [eventRoutes],
+  events: [
+    eventRoutes,
+    webhookEndpointRoutes,
+    webhookSecretRoutes,
+    webhookSendingRoutes,
+    webhookAttemptRoutes,
+  ],
   explanations: [explanationRoutes],
   access: [
     apiKeyRoutes,

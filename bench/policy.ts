@@ -152,6 +152,7 @@ function createWorld(
       inboxStreams: 1,
       vapidPublicKey: null,
       endpoints: { pushServices: [], privateSubnets: [], ports: [] },
+      outbound: { privateSubnets: [], ports: [], plain: false },
       trustedProxies: 0,
       requestsPerMinute: 10_000_000,
       mailboxShards: 1,

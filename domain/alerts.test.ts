@@ -31,6 +31,7 @@ const find = (processes: ReportedProcess[], more: Partial<AlertFacts> = {}) =>
     pausedCampaigns: [],
     stuckCampaigns: [],
     openBreakers: [],
+    endpointsOff: [],
     health: { indicators: { backlog: good, oldestDue: good } as unknown as Health["indicators"] },
     oldestDueSeconds: 0,
     isAbsenceKnown: true,

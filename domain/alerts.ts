@@ -9,6 +9,7 @@ import {
   type ReportedProcess,
 } from "./processes.ts";
 import { formatCount } from "./quantities.ts";
+import { type DisabledReason, endpointFailingDays } from "./webhook-endpoint.ts";
 
 /** The kinds of alerts to operators. */
 export const alertKinds = [
@@ -20,13 +21,14 @@ export const alertKinds = [
   "clock",
   "no_worker",
   "process_gone",
+  "webhook_off",
 ] as const;
 export type AlertKind = (typeof alertKinds)[number];
 
 /** Something that operators should know of. */
 export interface AlertCause {
   kind: AlertKind;
-  /** The public id of a campaign, or the name of a provider or a host; empty where there is only one. */
+  /** The public id of a campaign or a webhook endpoint, or the name of a provider or a host; empty where there is only one. */
   subject: string;
   /** What was found, in a sentence without personal data. */
   detail: string;
@@ -43,6 +45,8 @@ export interface AlertFacts {
   stuckCampaigns: readonly { id: string }[];
   /** Providers whose circuit breaker is open, with their last failure. */
   openBreakers: readonly { provider: string; reason: string | null }[];
+  /** Webhook endpoints that Tidings has switched off. */
+  endpointsOff: readonly { id: string; reason: DisabledReason }[];
   health: Pick<Health, "indicators">;
   /** How long the oldest due delivery, also of a campaign, has been due; 0 if none is. */
   oldestDueSeconds: number;
@@ -74,6 +78,14 @@ export function findAlertCauses(facts: AlertFacts): AlertCause[] {
       subject: provider,
       detail:
         `The provider is not used, because its calls fail. ${reason === null ? "" : `The last failure was: ${reason}`}`.trim(),
+    })),
+    ...facts.endpointsOff.map(({ id, reason }) => ({
+      kind: "webhook_off" as const,
+      subject: id,
+      detail:
+        reason === "gone"
+          ? "The endpoint answered 410 Gone, so that no more events are sent to it. Correct its URL and switch it on, or delete it."
+          : `The endpoint has accepted no events for ${endpointFailingDays} days, so that none are sent to it any more. Its log shows why. Switch it on when it works, and replay what it has missed.`,
     })),
     ...(late
       ? [
@@ -165,5 +177,10 @@ export function describeAlert({ kind, subject }: Pick<AlertCause, "kind" | "subj
       return { title: "No worker is running", path: "/health" };
     case "process_gone":
       return { title: `A process on ${subject} has vanished`, path: "/health" };
+    case "webhook_off":
+      return {
+        title: "A webhook endpoint was switched off",
+        path: `/settings?tab=webhooks&endpoint=${subject}`,
+      };
   }
 }

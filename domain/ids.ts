@@ -30,6 +30,8 @@ export const idPrefixes = {
   savedView: "viw",
   process: "prc",
   topic: "top",
+  webhookEndpoint: "whe",
+  webhookAttempt: "wha",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

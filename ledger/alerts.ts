@@ -1,4 +1,5 @@
 import type { AlertCause, AlertKind } from "../domain/alerts.ts";
+import type { DisabledReason } from "../domain/webhook-endpoint.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
 /** An alert, with UUIDs. */
@@ -25,6 +26,7 @@ interface Found {
   pausedCampaigns: { id: string }[];
   stuckCampaigns: { id: string }[];
   openBreakers: { provider: string; reason: string | null }[];
+  endpointsOff: { id: string; reason: DisabledReason }[];
 }
 
 const foundStatement = defineStatement<object, Found>(
@@ -34,11 +36,13 @@ const foundStatement = defineStatement<object, Found>(
      (SELECT coalesce(json_agg(json_build_object('id', id)), '[]') FROM campaigns
       WHERE status IN ('scheduled', 'running') AND frozen_at IS NULL AND start_at < ledger_now() - interval '10 minutes') AS "stuckCampaigns",
      (SELECT coalesce(json_agg(json_build_object('provider', provider, 'reason', reason)), '[]') FROM breakers
-      WHERE state = 'open') AS "openBreakers"`,
+      WHERE state = 'open') AS "openBreakers",
+     (SELECT coalesce(json_agg(json_build_object('id', id, 'reason', disabled_reason)), '[]') FROM webhook_endpoints
+      WHERE disabled_reason IS NOT NULL) AS "endpointsOff"`,
   "alert-facts",
 );
 
-/** Reads the campaigns and providers that operators should know of. Ids are UUIDs. */
+/** Reads the campaigns, providers and webhook endpoints that operators should know of. Ids are UUIDs. */
 export async function readAlertFacts(execute: Execute): Promise<Found> {
   const [found] = await execute(foundStatement, {});
   return found!;

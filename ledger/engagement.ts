@@ -4,6 +4,7 @@ import { countEngagements, countRemovedEngagements } from "./analytics-cells.ts"
 import { isStage } from "./conditions.ts";
 import { endDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute } from "./sql.ts";
+import { recordEngagementEvents } from "./webhook-events.ts";
 
 /*
  * What became of messages after they were handed over. There is one row for each delivery of which something is known, with the first instant of
@@ -203,9 +204,11 @@ export async function recordEngagements(
         levels: reachedLevels.slice(0, reachedLevels.indexOf(level) + 1),
       });
   }
-  return rows.flatMap((row) =>
+  const found = rows.flatMap((row) =>
     row.kinds.map((kind) => ({ id: row.id, recipientId: row.recipientId, kind })),
   );
+  await recordEngagementEvents(execute, found);
+  return found;
 }
 
 /** The highest level of routes among new kinds; undefined if there is none. */

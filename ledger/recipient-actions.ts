@@ -9,6 +9,7 @@ import { untilUncontended } from "./contention.ts";
 import { changesOfCreated, countChanges } from "./delivery-counts.ts";
 import { engagementsNow, recordEngagements } from "./engagement.ts";
 import { groupsOf, leaveGroups, lockGroups } from "./groups.ts";
+import { queueForEndpoints } from "./webhook-events.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import {
   cancelDeliveries,
@@ -134,10 +135,14 @@ const recordStatement = defineStatement<
   },
   { id: string }
 >(`
-  INSERT INTO events (id, kind, delivery_id, recipient_id, data, dedup_key, due_at, created_at)
-  SELECT uuid_v7(ledger_now()), :kind::text, e.id, e.recipient_id, e.data, :key::text || e.id, ledger_now(), ledger_now()
-  FROM unnest(:ids::uuid[], :recipientIds::uuid[], :data::text[]::jsonb[]) AS e(id, recipient_id, data)
-  ON CONFLICT (dedup_key) DO NOTHING RETURNING delivery_id AS id`);
+  WITH written AS (
+    INSERT INTO events (id, kind, delivery_id, recipient_id, data, dedup_key, due_at, created_at)
+    SELECT uuid_v7(ledger_now()), :kind::text, e.id, e.recipient_id, e.data, :key::text || e.id, ledger_now(), ledger_now()
+    FROM unnest(:ids::uuid[], :recipientIds::uuid[], :data::text[]::jsonb[]) AS e(id, recipient_id, data)
+    ON CONFLICT (dedup_key) DO NOTHING RETURNING *
+  ),
+  ${queueForEndpoints("written")}
+  SELECT delivery_id AS id FROM written`);
 
 /** Records an event for each delivery, once for each `key`. Resolves with the deliveries that had no such event yet. */
 async function recordEvents(

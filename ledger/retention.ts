@@ -120,6 +120,7 @@ const eventsSql = `
     WHERE e.id = ANY (ARRAY(SELECT id FROM page)) AND NOT EXISTS (SELECT FROM deliveries d WHERE d.id = e.delivery_id)
     FOR UPDATE OF e SKIP LOCKED
   ),
+  queued AS (DELETE FROM event_deliveries WHERE event_id = ANY (ARRAY(SELECT id FROM expired))),
   removed AS (DELETE FROM events WHERE id = ANY (ARRAY(SELECT id FROM expired)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last`;
 

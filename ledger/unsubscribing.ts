@@ -2,6 +2,7 @@ import type { EventKind } from "../domain/event.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
 import { suppressionKey } from "../domain/suppression.ts";
 import { defineStatement, type Execute } from "./sql.ts";
+import { queueForEndpoints } from "./webhook-events.ts";
 
 /** A recipient who follows a link to unsubscribe. */
 export interface Subscriber {
@@ -66,8 +67,13 @@ const eventStatement = defineStatement<{
   type: string | null;
   topic: string | null;
 }>(`
-  INSERT INTO events (id, kind, delivery_id, recipient_id, data, due_at, created_at)
-  VALUES (uuid_v7(ledger_now()), :kind::text, :deliveryId::uuid, :recipientId::uuid, jsonb_strip_nulls(jsonb_build_object('type', :type::text, 'topic', :topic::text)), ledger_now(), ledger_now())`);
+  WITH written AS (
+    INSERT INTO events (id, kind, delivery_id, recipient_id, data, due_at, created_at)
+    VALUES (uuid_v7(ledger_now()), :kind::text, :deliveryId::uuid, :recipientId::uuid, jsonb_strip_nulls(jsonb_build_object('type', :type::text, 'topic', :topic::text)), ledger_now(), ledger_now())
+    RETURNING *
+  ),
+  ${queueForEndpoints("written")}
+  SELECT FROM written LIMIT 0`);
 
 /** Records that a recipient has unsubscribed or subscribed again, and by which delivery, if it was a single one. */
 export const recordSubscription = (

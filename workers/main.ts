@@ -292,6 +292,7 @@ async function main(): Promise<void> {
       environment.EVENTS_URL !== undefined && environment.EVENTS_SECRET !== undefined
         ? { url: environment.EVENTS_URL, secrets: environment.EVENTS_SECRET, http: outbound }
         : null,
+    outbound,
     mailboxShards: environment.MAILBOX_SHARDS,
     links: createActionLinks({
       secrets: environment.TOKEN_SECRET,

@@ -2,7 +2,7 @@ import type { Worker } from "@temporalio/worker";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { createPoolGauge, durationBuckets } from "../config/metrics.ts";
 import { breakerStates, type BreakerState } from "../ledger/breakers.ts";
-import { publishOutcomes } from "../activities/publish-events.ts";
+import { attemptOutcomes } from "../domain/webhook-endpoint.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import { gateKinds } from "../domain/delivery/gates.ts";
 import { deliveryStatuses } from "../domain/delivery/status.ts";
@@ -212,7 +212,7 @@ export function createWorkerMetrics(registry = new Registry()) {
     metrics.dispatched.inc({ queue, outcome: "sent" }, 0);
   for (const change of ["claimed", ...deliveryStatuses]) metrics.ledgerRows.inc({ change }, 0);
   for (const workflow of ["deliveryQueue", "campaign"]) metrics.relayWakes.inc({ workflow }, 0);
-  for (const outcome of publishOutcomes) metrics.published.inc({ outcome }, 0);
+  for (const outcome of attemptOutcomes) metrics.published.inc({ outcome }, 0);
   for (const table of retentionTables) metrics.removed.inc({ table }, 0);
   return metrics;
 }

@@ -18,8 +18,8 @@ export async function ensureEvents(client: Client): Promise<void> {
     workflowId: eventsWorkflowId,
     taskQueue: taskQueues.orchestration,
     workflowIdConflictPolicy: "USE_EXISTING",
-    staticSummary: "Sends events to the configured receiver",
+    staticSummary: "Sends events to the configured receiver and to webhook endpoints",
     staticDetails:
-      "Runs forever, as a series of activities of some minutes each. `EVENTS_URL` of the workers names the receiver.",
+      "Runs forever, as a series of activities of some minutes each. `EVENTS_URL` of the workers names the receiver, and `/v1/webhook-endpoints` lists the endpoints.",
   });
 }

@@ -6,11 +6,13 @@ import type { Channels } from "../activities/channels/channels.ts";
 import type { GateCache } from "../activities/channels/gate-cache.ts";
 import type { DispatchInput } from "../activities/dispatch/loop.ts";
 import { createDispatcher } from "../activities/dispatch/index.ts";
-import { createPublishEvents, type EventReceiver } from "../activities/publish-events.ts";
+import { createPublishEvents } from "../activities/publish-events.ts";
+import type { EventReceiver } from "../activities/publishing/publisher.ts";
 import { createGates } from "../ledger/gates.ts";
 import type { Activities } from "../activities/index.ts";
 import type { LedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
+import type { OutboundClient } from "../lib/outbound/client.ts";
 import type { KeptSealer } from "../ledger/sealer.ts";
 import { type QueueListener, notifyListener } from "../ledger/queue-listener.ts";
 import { createRemoveExpired } from "../activities/remove-expired.ts";
@@ -68,8 +70,10 @@ export interface WorkerDeps {
   gates: Pick<GateCache, "watch">;
   retry: RetryPolicy;
   retention: Retention;
-  /** Where events are sent; null if they are only stored. */
+  /** The receiver at `EVENTS_URL`; null without one. */
   events: EventReceiver | null;
+  /** The way to webhook endpoints. */
+  outbound: Pick<OutboundClient, "send">;
   mailboxShards: number;
   /** The links by which recipients act. */
   links: ActionLinks;
@@ -92,6 +96,7 @@ function createActivities({
   retry,
   retention,
   events,
+  outbound,
   mailboxShards,
   links,
   metrics,
@@ -168,6 +173,8 @@ function createActivities({
         pool,
         gates: createGates(pool),
         receiver: events,
+        http: outbound,
+        sealer,
         retry,
         count: (outcome, published) => metrics.published.inc({ outcome }, published),
       }),

@@ -24,7 +24,7 @@ const alert = z
     kind: z.enum(alertKinds).openapi({ example: "provider_down" }),
     subject: z.string().openapi({
       description:
-        "What it is about: the id of a campaign, or the name of a provider or a host; empty where there is only one",
+        "What it is about: the id of a campaign or a webhook endpoint, or the name of a provider or a host; empty where there is only one",
       example: "smtp-1",
     }),
     title: z.string().openapi({ example: "The provider smtp-1 is not used" }),

@@ -60,7 +60,7 @@ export class AlertWatch {
     this.#judgeDatabase(up, takesWrites);
     if (!takesWrites || !reading) return;
     const execute = executeOn(pool);
-    const { openBreakers, ...campaigns } = await readAlertFacts(execute);
+    const { openBreakers, endpointsOff, ...campaigns } = await readAlertFacts(execute);
     const withId = ({ id }: { id: string }) => ({ id: publicId("campaign", id) });
     const processes = await execute(readProcesses, {});
     const isAbsenceKnown = this.#uninterrupted.note(this.#services.clock()) >= goneAfterMs;
@@ -69,6 +69,10 @@ export class AlertWatch {
       pausedCampaigns: campaigns.pausedCampaigns.map(withId),
       stuckCampaigns: campaigns.stuckCampaigns.map(withId),
       openBreakers,
+      endpointsOff: endpointsOff.map((row) => ({
+        ...row,
+        id: publicId("webhookEndpoint", row.id),
+      })),
       health: assessReading(reading).health,
       oldestDueSeconds: Math.max(0, ...overdueSeconds),
       processes,

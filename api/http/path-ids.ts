@@ -17,6 +17,7 @@ const nouns = {
   savedView: "saved view",
   session: "session",
   suppression: "suppression",
+  webhookEndpoint: "webhook endpoint",
 } as const satisfies Partial<Record<IdKind, string>>;
 
 type Referred = keyof typeof nouns;

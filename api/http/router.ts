@@ -9,6 +9,7 @@ import type { KeptSealer } from "../../ledger/sealer.ts";
 import type { RecipientPurpose } from "../../domain/tokens.ts";
 import type { NotificationHub } from "../../ledger/notification-hub.ts";
 import type { Subnet } from "../../lib/outbound/addresses.ts";
+import type { OutboundRules } from "../../lib/outbound/target.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { requireKey } from "./auth.ts";
 import type { ApiEnv } from "./context.ts";
@@ -85,6 +86,8 @@ interface ApiConfig {
   vapidPublicKey: string | null;
   /** Which endpoints of push services are accepted. */
   endpoints: EndpointRules;
+  /** To which URLs events may be sent. */
+  outbound: OutboundRules;
   /** Deliveries of notifications that may be due and unsent at once. */
   maxUnsent: number;
   /** Deliveries of notifications that may be scheduled or held for later at once. */

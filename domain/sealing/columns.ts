@@ -16,6 +16,8 @@ export interface SealedColumn {
 export const sealedColumns: readonly SealedColumn[] = [
   { table: "addresses", idColumn: "id", idType: "uuid", column: "value" },
   { table: "attachments", idColumn: "id", idType: "uuid", column: "key" },
+  { table: "webhook_endpoints", idColumn: "id", idType: "uuid", column: "secret" },
+  { table: "webhook_endpoints", idColumn: "id", idType: "uuid", column: "previous_secret" },
 ];
 
 /** The place of the canary: a known text, sealed with the data key that seals, which shows at each start that the keys are the right ones. */

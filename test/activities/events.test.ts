@@ -6,6 +6,8 @@ import type { Pool } from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { createPublishEvents } from "../../activities/publish-events.ts";
+import { masterKey } from "../support/sealing.ts";
+import { createSealer } from "../../ledger/sealer.ts";
 import { createOutboundClient, type OutboundClient } from "../../lib/outbound/client.ts";
 import { createGates, type Gates } from "../../ledger/gates.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
@@ -113,6 +115,8 @@ function start(deps: Deps = {}) {
     pool,
     gates,
     receiver: { url, secrets: [secret], http: loopbackHttp(url) },
+    http: loopbackHttp(url),
+    sealer: createSealer({ pool, masterKeys: [masterKey("k1")] }),
     retry,
     sweepMs: 20,
     timeoutMs: waitMs,

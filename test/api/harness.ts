@@ -103,6 +103,7 @@ export async function startApi({
       trackingHost: null,
       vapidPublicKey: null,
       endpoints: { pushServices: [], privateSubnets: [], ports: [] },
+      outbound: { privateSubnets: [], ports: [], plain: false },
       trustedProxies: 0,
       requestsPerMinute: 1_000_000,
       mailboxShards: 4,

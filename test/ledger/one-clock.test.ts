@@ -11,6 +11,7 @@ import { newUuid, creationOf } from "../../domain/ids.ts";
 import { defaultPolicy } from "../../domain/policy/policy.ts";
 import { suppressRepeatedBounces, suppressUnknownAddresses } from "../../ledger/bounces.ts";
 import { createGates } from "../../ledger/gates.ts";
+import { createSealer } from "../../ledger/sealer.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { advanceCampaign } from "../support/campaign-worker.ts";
 import { type LedgerDatabase, useLedgerDatabase } from "../support/ledger-database.ts";
@@ -129,6 +130,8 @@ describe("the ledger's clock decides", () => {
         secrets: ["a-secret-of-events-of-24-characters"],
         http: loopbackHttp(receiver.url),
       },
+      http: loopbackHttp(receiver.url),
+      sealer: createSealer({ pool, masterKeys: [] }),
       retry: { baseMs: 1, capMs: 1, attempts: 1 },
       sweepMs: 20,
     });

@@ -15,6 +15,7 @@ import { noSinks } from "../../config/tracing.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { createLedgerClock } from "../../ledger/clock.ts";
 import { createGates } from "../../ledger/gates.ts";
+import { notSent } from "../../lib/outbound/outcome.ts";
 import { createSealer } from "../../ledger/sealer.ts";
 import { createWorkerMetrics } from "../../workers/metrics.ts";
 import { createWorkers, type WorkerDeps } from "../../workers/worker.ts";
@@ -87,6 +88,7 @@ export async function startWorkers(
     retry: { baseMs: 60_000, capMs: 6 * 3_600_000, attempts: 20 },
     retention: { deliveriesDays: 90, auditDays: 365, idempotencyDays: 3, inboxDays: 90 },
     events,
+    outbound: events?.http ?? { send: async () => notSent("closed") },
     mailboxShards: 1,
     links: testLinks,
     workflows: { workflowBundle: await workflowBundle() },
