@@ -1,9 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import { campaignStatuses } from "../../domain/campaign.ts";
 import { readCampaignAccount, readCampaignProgress } from "../../ledger/campaign-counts.ts";
-import { executeIn } from "../../ledger/sql.ts";
+import { executeIn, executeOn } from "../../ledger/sql.ts";
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
-import { deliveryAnswer, deliveryJson, exampleCounts, statusCounts } from "../deliveries/store.ts";
+import {
+  deliveriesJson,
+  deliveryAnswer,
+  exampleCounts,
+  statusCounts,
+} from "../deliveries/store.ts";
 import { reachedLevels } from "../../domain/policy/route.ts";
 import { stageCounts } from "../notifications/stage-counts.ts";
 import { readDeliveries } from "../deliveries/filters.ts";
@@ -181,8 +186,9 @@ export function campaignReportRoutes({ prisma, pool, clock }: Services) {
       const deliveries = await readPageByCreation(
         query,
         (part) => readDeliveries(pool, { campaign: id, status: query.status }, part),
-        deliveryJson,
+        (row) => row,
       );
-      return c.json(maskFor(c, deliveries), 200);
+      const items = await deliveriesJson(executeOn(pool), deliveries.items);
+      return c.json(maskFor(c, { ...deliveries, items }), 200);
     });
 }

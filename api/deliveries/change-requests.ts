@@ -34,12 +34,14 @@ export function changeOne(
     const execute = executeIn(tx);
     const before = await readDelivery(execute, id);
     if (!before) throwNotFound("delivery");
+    // The instants are read before the change too, so that the audit trail shows no difference where there is none.
+    const json = await deliveryJson(execute, before);
     const { changed, skipped } = await applyOperatorChange(execute, change, [id], services.config);
-    const body = deliveryJson((await readDelivery(execute, id))!);
+    const body = await deliveryJson(execute, (await readDelivery(execute, id))!);
     if (skipped.samePriority) return { body, changes: [] };
     if (changed.length === 0)
       throw new Problem("conflict", explainSkip(skipped, change, body.status));
-    const was = omitDetail(deliveryJson(before));
+    const was = omitDetail(json);
     return {
       body,
       changes: [changeOf(`delivery.${change.action}`, body.id, was, omitDetail(body))],
@@ -127,7 +129,8 @@ function toAuditedFilters({
 }
 
 /** Omits the provider’s answer, which may contain an address: the audit trail is kept longer than the delivery. */
-const omitDetail = ({ detail: _detail, ...facts }: ReturnType<typeof deliveryJson>) => facts;
+const omitDetail = ({ detail: _detail, ...facts }: Awaited<ReturnType<typeof deliveryJson>>) =>
+  facts;
 
 function explainSkip(skipped: Skipped, change: DeliveryChange, status: string): string {
   if (skipped.campaignCancelled)

@@ -1,9 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { columnsOf, exportFormat, exportResponses } from "../http/export-formats.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import type { Services } from "../services.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
-import { type deliveryAnswer, deliveryJson } from "./store.ts";
+import { deliveriesJson, type deliveryAnswer } from "./store.ts";
 
 const exportRoute = defineRoute({
   method: "get",
@@ -36,6 +37,12 @@ const columns = columnsOf<z.output<typeof deliveryAnswer>>()(
   "attemptCount",
   "createdAt",
   "finishedAt",
+  "sentAt",
+  "deliveredAt",
+  "seenAt",
+  "openedAt",
+  "clickedAt",
+  "latencyMs",
 );
 
 /** The route that exports deliveries. */
@@ -50,8 +57,12 @@ export function deliveryExportRoutes({ pool, exporter }: Services) {
       filters,
       columns,
       pageRows: 1_000,
-      read: async (part) => (found ? readDeliveries(pool, found, part) : []),
-      toItem: deliveryJson,
+      read: async (part) => {
+        const rows = found ? await readDeliveries(pool, found, part) : [];
+        const items = await deliveriesJson(executeOn(pool), rows);
+        return rows.map(({ id }, index) => ({ id, item: items[index]! }));
+      },
+      toItem: ({ item }) => item,
     });
   });
 }

@@ -18,7 +18,7 @@ import { text } from "../../domain/text.ts";
 import { type WhereBuilder, createWhereBuilder } from "../http/where.ts";
 import { type DeliveryRow, deliveryColumns, typeIdOf } from "./store.ts";
 import type { Part } from "../http/page-reading.ts";
-import { createdBetween, oneOrMore } from "../http/pages.ts";
+import { createdBetween, instantParameter, oneOrMore } from "../http/pages.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 
 /** A parameter with the public id of a resource. It is parsed to the UUID. */
@@ -75,6 +75,12 @@ const singleFilters = {
   type: typeParameter.optional(),
   group: idOf("group"),
   ...createdBetween,
+  sentFrom: instantParameter
+    .optional()
+    .openapi({ description: "Only messages that a provider accepted at this time or later" }),
+  sentBefore: instantParameter
+    .optional()
+    .openapi({ description: "Only messages that a provider accepted before this time" }),
 };
 
 const reasonDescription =
@@ -124,6 +130,8 @@ export interface DeliveryFilters {
   group?: string | undefined;
   createdFrom?: Date | undefined;
   createdBefore?: Date | undefined;
+  sentFrom?: Date | undefined;
+  sentBefore?: Date | undefined;
 }
 
 /** Replaces the recipient and the type in filters by their UUIDs. Resolves with null if one of them does not exist: nothing matches then. */
@@ -250,7 +258,7 @@ async function addFilters(
 ): Promise<void> {
   const { bind, and } = conditions;
   const { reason, channel, priority, campaign, notification, recipient, queue } = filters;
-  const { type, group, createdFrom, createdBefore } = filters;
+  const { type, group, createdFrom, createdBefore, sentFrom, sentBefore } = filters;
   if (reason) and(reasonIn(bind(reason), reason));
   if (channel) and(`d.channel = ANY(${bind(channel)}::channel[])`);
   if (priority) and(`d.priority = ANY(${bind(priority)}::priority[])`);
@@ -269,6 +277,30 @@ async function addFilters(
   if (group !== undefined) and(`d.group_id = ${bind(group)}::uuid`);
   if (createdFrom) and(`d.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
   if (createdBefore) and(`d.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
+  if (sentFrom || sentBefore) addSentRange(conditions, { sentFrom, sentBefore });
+}
+
+/**
+ * Adds the condition that a message was sent in a range of time, as `sentAt` of the answers shows it. A delivery that ended as failed
+ * ended later than it was sent, if its message bounced. No message was sent before its delivery was created, which bounds the ids.
+ */
+function addSentRange(
+  { bind, and }: WhereBuilder,
+  { sentFrom, sentBefore }: Pick<DeliveryFilters, "sentFrom" | "sentBefore">,
+): void {
+  const from = sentFrom ? bind(sentFrom) : null;
+  const before = sentBefore ? bind(sentBefore) : null;
+  const within = (column: string) =>
+    [
+      ...(from ? [`${column} >= ${from}::timestamptz`] : []),
+      ...(before ? [`${column} < ${before}::timestamptz`] : []),
+    ].join(" AND ");
+  and("d.due_at IS NULL");
+  if (from) and(`d.finished_at >= ${from}::timestamptz`);
+  if (sentBefore)
+    and(`d.id < ${bind(firstUuidAt(new Date(sentBefore.getTime() + clockSlackMs)))}::uuid`);
+  and(`(d.status IN ('sent', 'delivered') AND ${within("d.finished_at")} OR d.status = 'failed' AND EXISTS (
+    SELECT FROM ended_deliveries x WHERE x.id = d.id AND x.outcome = 'sent' AND ${within("x.attempt_finished_at")}))`);
 }
 
 /** Tolerates a clock that is adjusted while an audience is frozen. */

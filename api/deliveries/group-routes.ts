@@ -1,8 +1,9 @@
 import { z } from "@hono/zod-openapi";
+import { executeOn } from "../../ledger/sql.ts";
 import { channels } from "../../domain/channel.ts";
 import { publicId } from "../../domain/ids.ts";
 import { priorities } from "../../domain/priority.ts";
-import { deliveryAnswer, deliveryJson } from "./store.ts";
+import { deliveriesJson, deliveryAnswer } from "./store.ts";
 import { readDeliveries } from "./filters.ts";
 import { maskFor } from "../http/masking.ts";
 import { throwNotFound, exampleIdOf, readPathId, idParams } from "../http/path-ids.ts";
@@ -104,7 +105,7 @@ export function groupRoutes({ prisma, pool }: Services) {
         closesAt: row.closesAt.toISOString(),
         createdAt: row.createdAt.toISOString(),
         closedAt: row.closedAt?.toISOString() ?? null,
-        members: maskFor(c, members.map(deliveryJson)),
+        members: maskFor(c, await deliveriesJson(executeOn(pool), members)),
       },
       200,
     );

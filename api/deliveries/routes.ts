@@ -2,10 +2,17 @@ import { z } from "@hono/zod-openapi";
 import { attemptFailures, type AttemptFailure } from "../../domain/delivery/attempt.ts";
 import { channels } from "../../domain/channel.ts";
 import type { Routes } from "../../ledger/routes.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import type { PrismaClient } from "../../prisma/generated/client.ts";
 import { withTemplate } from "../templates/store.ts";
 import { outagesAnswer, readOutages } from "./outages.ts";
-import { deliveryAnswer, deliveryJson, routeAnswer, templateVersionAnswer } from "./store.ts";
+import {
+  deliveriesJson,
+  deliveryAnswer,
+  deliveryJson,
+  routeAnswer,
+  templateVersionAnswer,
+} from "./store.ts";
 import { deliveryFilterQuery, findNamed, readDeliveries } from "./filters.ts";
 import { maskFor } from "../http/masking.ts";
 import { readPageByCreation } from "../http/page-reading.ts";
@@ -79,9 +86,10 @@ export function deliveryRoutes({ prisma, pool, routes }: Services) {
       const page = await readPageByCreation(
         query,
         async (part) => (filters ? readDeliveries(pool, filters, part) : []),
-        deliveryJson,
+        (row) => row,
       );
-      return c.json(maskFor(c, page), 200);
+      const items = await deliveriesJson(executeOn(pool), page.items);
+      return c.json(maskFor(c, { ...page, items }), 200);
     })
     .openapi(get, async (c) => {
       const row = await findDelivery(prisma, readPathId("delivery", c.req.valid("param").id));
@@ -101,7 +109,7 @@ export function deliveryRoutes({ prisma, pool, routes }: Services) {
       );
       return c.json(
         maskFor(c, {
-          ...deliveryJson({ ...row, type: type?.key ?? null }),
+          ...(await deliveryJson(executeOn(pool), { ...row, type: type?.key ?? null })),
           templateVersion: await readTemplateVersion(prisma, row),
           route: await readRoute(routes, row.routeId),
           outages: await readOutages(pool, row.id),

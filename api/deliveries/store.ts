@@ -11,6 +11,7 @@ import { priorities } from "../../domain/priority.ts";
 import type { Delivery } from "../../prisma/generated/client.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { defineStatement, type Execute } from "../../ledger/sql.ts";
+import { type DeliveryInstants, instantsAnswer, readInstants } from "./instants.ts";
 
 export const templateVersionAnswer = z.object({
   key: z.string().openapi({ example: "order-shipped" }),
@@ -100,6 +101,7 @@ export const deliveryAnswer = z
       .int()
       .openapi({ description: "How often the delivery was handed over to a provider" }),
     finishedAt: z.iso.datetime().nullable().openapi({ example: "2027-03-01T09:00:02.120Z" }),
+    ...instantsAnswer,
     createdAt: z.iso.datetime(),
   })
   .openapi("Delivery");
@@ -153,7 +155,10 @@ export async function readDelivery(execute: Execute, id: string): Promise<Delive
   return (await execute(readStatement, { id }))[0] ?? null;
 }
 
-export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> {
+/** Makes what the ledger has of a delivery itself. */
+export function ledgerJson(
+  row: DeliveryRow,
+): Omit<z.output<typeof deliveryAnswer>, keyof DeliveryInstants> {
   const { leg, type, channel, failedChannels, priority, queue, status, reason, detail } = row;
   const { groupId, holdCount, attemptCount } = row;
   return {
@@ -186,6 +191,23 @@ export function deliveryJson(row: DeliveryRow): z.output<typeof deliveryAnswer> 
     // Lists are sorted and filtered by the instant in the id. All rows of one freeze have the same `created_at`.
     createdAt: creationOf(row.id).toISOString(),
   };
+}
+
+/** Makes the answers for a page of deliveries, in their order. */
+export async function deliveriesJson(
+  execute: Execute,
+  rows: readonly DeliveryRow[],
+): Promise<z.output<typeof deliveryAnswer>[]> {
+  const instantsOf = await readInstants(execute, rows);
+  return rows.map((row) => ({ ...ledgerJson(row), ...instantsOf(row.id) }));
+}
+
+/** Makes the answer for one delivery. */
+export async function deliveryJson(
+  execute: Execute,
+  row: DeliveryRow,
+): Promise<z.output<typeof deliveryAnswer>> {
+  return (await deliveriesJson(execute, [row]))[0]!;
 }
 
 export const exampleCounts: Record<DeliveryStatus, number> = {

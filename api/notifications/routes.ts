@@ -1,10 +1,11 @@
 import { z } from "@hono/zod-openapi";
+import { executeOn } from "../../ledger/sql.ts";
 import { publicId } from "../../domain/ids.ts";
 import { newNotification, notificationActions } from "../../domain/notification.ts";
 import { type TemplateContent, templateContent } from "../../domain/templates/content.ts";
 import { acceptInRequest } from "./accept-request.ts";
 import { withTemplate } from "../templates/store.ts";
-import { deliveryAnswer, deliveryJson } from "../deliveries/store.ts";
+import { deliveriesJson, deliveryAnswer } from "../deliveries/store.ts";
 import { readDeliveries } from "../deliveries/filters.ts";
 import { idempotencyHeaders } from "../http/idempotency.ts";
 import { maskFor } from "../http/masking.ts";
@@ -133,7 +134,7 @@ export function notificationRoutes(services: Services) {
               deliveries.some(({ dueAt }) => dueAt !== null),
             ),
             stages: await readStageCounts(pool, row.id),
-            deliveries: deliveries.map(deliveryJson),
+            deliveries: await deliveriesJson(executeOn(pool), deliveries),
           }),
           // What its author wrote, as the texts of templates, stays as it is.
           content: (row.content?.content ?? null) as TemplateContent | null,

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import {
   deliveryAnswer,
   deliveryColumns,
-  deliveryJson,
+  ledgerJson,
   type DeliveryRow,
 } from "../deliveries/store.ts";
 
@@ -63,7 +63,7 @@ export async function readSnoozes(
     [recipientId, new Date(begin), new Date(end)],
   );
   const snoozes = rows.map((row) => {
-    const { id, source, type, channel } = deliveryJson(row);
+    const { id, source, type, channel } = ledgerJson(row);
     const { deliveries, from, until } = row;
     return {
       id,

@@ -10,7 +10,7 @@ import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
 import {
   deliveryAnswer,
   deliveryColumns,
-  deliveryJson,
+  ledgerJson,
   type DeliveryRow,
 } from "../deliveries/store.ts";
 import { readSnoozes, shownSnooze, shownSnoozes } from "./snoozes.ts";
@@ -176,7 +176,7 @@ async function readEnded(
   );
   const ended = rows.map((row) => {
     const { id, source, stage, type, channel, priority, status, reason, group, finishedAt } =
-      deliveryJson(row);
+      ledgerJson(row);
     const at = finishedAt!;
     return { id, source, stage, type, channel, priority, status, reason, group, at };
   });

@@ -19,7 +19,7 @@ import { readStops } from "../../ledger/stops.ts";
 import {
   deliveryAnswer,
   deliveryColumns,
-  deliveryJson,
+  ledgerJson,
   type DeliveryRow,
 } from "../deliveries/store.ts";
 import { type Outage, outagesAnswer, outagesOf } from "../deliveries/outages.ts";
@@ -131,7 +131,7 @@ export async function readWaiting(
 }
 
 function waitingJson(row: WaitingRow, route: Route | undefined): Unstopped {
-  const { id, source, stage, type, priority, channel, status, reason, group } = deliveryJson(row);
+  const { id, source, stage, type, priority, channel, status, reason, group } = ledgerJson(row);
   const unless = (stage !== null && route?.stages[stage]?.after?.unless) || null;
   const { outages } = row;
   const dueAt = row.dueAt.toISOString();

@@ -64,8 +64,8 @@ beforeAll(async () => {
       alerts: { recipients: [], everyMs: 200 },
     },
   });
-  await seed(api, 1);
-  recipientId = (await api.prisma.recipient.findFirstOrThrow()).id;
+  await seed(api, 2);
+  recipientId = (await api.prisma.recipient.findFirstOrThrow({ where: { externalId: "u0" } })).id;
 });
 afterAll(async () => {
   server.closeAllConnections();
@@ -358,6 +358,22 @@ describe("webhook endpoints", () => {
     await expect.poll(async () => (await read(id)).detail).toContain("cannot be decrypted");
     expect(arrived).toEqual([]);
     expect(await waiting(id)).toBe(1);
+  });
+
+  it("keep no answer about events of a recipient who is erased", async () => {
+    answers.set("/all", { status: 200, body: "thank you, Ada" });
+    const { id } = await create("/all");
+    const { id: person } = await api.prisma.recipient.findFirstOrThrow({
+      where: { externalId: "u1" },
+    });
+    publish();
+    for (const [index, recipient] of [person, recipientId].entries()) {
+      await engage(await insertPushDeliveries(api, recipient), "opened");
+      await expect.poll(() => attemptsOf(id)).toHaveLength(index + 1);
+    }
+    await api.send("DELETE", "/v1/recipients/u1");
+    const kept = (await attemptsOf(id)).map(({ answer }: { answer: string | null }) => answer);
+    expect(kept).toEqual(["thank you, Ada", null]);
   });
 
   it("filter by type and campaign, and what they name has to exist", async () => {

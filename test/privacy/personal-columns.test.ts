@@ -21,6 +21,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     routes: ["document", "origin"],
     // Addresses of pages name recipients by their ids.
     saved_views: ["name", "path"],
+    webhook_endpoints: ["description", "kinds", "types", "url"],
   },
   "ids, names and addresses of callers and of what they changed, and codes": {
     addresses: ["disabled_reason", "kind", "service"],
@@ -57,6 +58,8 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     processes: ["host", "kind", "task_queues", "version"],
     operators: ["issuer", "name", "subject"],
     saved_views: ["owner"],
+    webhook_attempts: ["message_id", "outcome"],
+    webhook_endpoints: ["created_by", "disabled_reason"],
   },
   "what servers answered, without addresses": {
     alerts: ["detail"],
@@ -64,6 +67,8 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     campaigns: ["pause_detail"],
     events: ["detail"],
     gates: ["shut_reason"],
+    webhook_attempts: ["detail"],
+    webhook_endpoints: ["detail"],
   },
   "IANA's names of zones": {
     // Numbers of recipients by their zone, until they are folded.
