@@ -1,6 +1,7 @@
 import { runChecks, type Finding } from "./check.ts";
 import { configurationCheck } from "./configuration.ts";
 import { databaseCheck } from "./database.ts";
+import { dnsChecks } from "./dns.ts";
 import { eventsCheck } from "./events.ts";
 import { installationChecks } from "./installation.ts";
 import { machineChecks } from "./machine.ts";
@@ -22,6 +23,7 @@ export function diagnose(surroundings: Surroundings): Promise<Finding[]> {
     sealingCheck(surroundings),
     temporalCheck(surroundings),
     ...smtpChecks(surroundings),
+    ...dnsChecks(surroundings),
     ...pushChecks(surroundings),
     eventsCheck(surroundings),
     ...machineChecks(surroundings),
