@@ -1,4 +1,4 @@
-import type { EventKind } from "../domain/event.ts";
+import type { EventKind } from "../domain/event-kinds.ts";
 import { queueName, shardOf } from "../domain/delivery/queues.ts";
 import { nextSnoozeLeg } from "../domain/delivery/snooze-leg.ts";
 import type { DeliveryStatus } from "../domain/delivery/status.ts";

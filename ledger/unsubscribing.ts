@@ -1,4 +1,4 @@
-import type { EventKind } from "../domain/event.ts";
+import type { EventKind } from "../domain/event-kinds.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
 import { suppressionKey } from "../domain/suppression.ts";
 import { defineStatement, type Execute } from "./sql.ts";

@@ -1,5 +1,5 @@
 import type { EventRow } from "../domain/event.ts";
-import { testKind } from "../domain/event.ts";
+import { testKind } from "../domain/event-kinds.ts";
 import {
   type AttemptOutcome,
   endpointFailingDays,

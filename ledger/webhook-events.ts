@@ -1,4 +1,4 @@
-import type { EventKind } from "../domain/event.ts";
+import type { EventKind } from "../domain/event-kinds.ts";
 import type { EngagementKind, NewEngagement } from "./engagement.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 

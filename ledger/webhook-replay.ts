@@ -1,4 +1,4 @@
-import { testKind } from "../domain/event.ts";
+import { testKind } from "../domain/event-kinds.ts";
 import { maxReplayedEvents } from "../domain/webhook-endpoint.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import { isAskedFor } from "./webhook-events.ts";

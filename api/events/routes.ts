@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { eventKinds, type EventRow, eventView } from "../../domain/event.ts";
+import { eventKinds } from "../../domain/event-kinds.ts";
+import { type EventRow, eventView } from "../../domain/event.ts";
 import type { Pool } from "pg";
 import { eventColumns, eventJoins } from "../../ledger/event-columns.ts";
 import { firstUuidAt } from "../../domain/ids.ts";

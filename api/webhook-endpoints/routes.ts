@@ -224,7 +224,7 @@ export function webhookEndpointRoutes(services: Services) {
           },
         });
         const [was, is] = await endpointsJson(executeIn(tx), [before, after], now);
-        const entry = changeOf("webhook_endpoint.change", is!.id, factsOf(was!), factsOf(is!));
+        const entry = changeOf("webhook_endpoint.update", is!.id, factsOf(was!), factsOf(is!));
         return { body: is!, changes: Object.keys(entry.after!).length > 0 ? [entry] : [] };
       });
       return c.json(body, 200);

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { subscribableKinds } from "../../domain/event.ts";
+import { subscribableKinds } from "../../domain/event-kinds.ts";
 import {
   firstUuidAt,
   newUuid,

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { type SubscribableKind, subscribableKinds } from "../../domain/event.ts";
+import { type SubscribableKind, subscribableKinds } from "../../domain/event-kinds.ts";
 import { publicId } from "../../domain/ids.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import { nameText } from "../../domain/text.ts";

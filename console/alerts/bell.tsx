@@ -5,6 +5,7 @@ import { Icon } from "../parts/icon.tsx";
 import { ShortInstant } from "../parts/instant.tsx";
 import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { formatNoun } from "../words/numbers.ts";
+import { linkOfView } from "../views/address.ts";
 import { type Alert, acknowledge, alertsQuery } from "./queries.ts";
 import popover from "../parts/popover.module.css";
 import styles from "./bell.module.css";
@@ -78,7 +79,7 @@ function AlertItem({ alert }: { alert: Alert }) {
     <li className={styles.alert} data-open={closedAt === null}>
       <p className={styles.title}>
         <Icon name={closedAt === null ? "warning" : "check"} />
-        <Link to={path as never}>{title}</Link>
+        <Link {...linkOfView(path)}>{title}</Link>
       </p>
       <p>{detail}</p>
       <p className={styles.foot}>

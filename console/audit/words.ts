@@ -23,4 +23,5 @@ export const auditedKinds: Readonly<Record<string, string>> = {
   template: "Templates",
   type: "Types",
   view: "Saved views",
+  webhook_endpoint: "Webhook endpoints",
 };

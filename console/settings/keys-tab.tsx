@@ -76,7 +76,12 @@ export function KeysTab() {
         <RotateDialog apiKey={over.key} onClose={close} onMade={showSecret} />
       )}
       {over?.kind === "revoke" && <RevokeDialog apiKey={over.key} onClose={close} />}
-      {over?.kind === "secret" && <SecretDialog made={over.key} onClose={close} />}
+      {over?.kind === "secret" && (
+        <SecretDialog made={over.key} onClose={close}>
+          This is the only time that it is shown: only a hash of it is stored. Put it where the
+          person or the service finds it, such as a password manager.
+        </SecretDialog>
+      )}
     </>
   );
 }

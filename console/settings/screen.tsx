@@ -9,12 +9,14 @@ import { KeysTab } from "./keys-tab.tsx";
 import { OperatorsTab } from "./operators-tab.tsx";
 import { type SettingsTab, settingsTabs, tabNames } from "./search.ts";
 import { SessionsTab } from "./sessions-tab.tsx";
+import { WebhooksTab } from "./webhooks-tab.tsx";
 import { ViewsTab } from "./views-tab.tsx";
 
 const contents: Record<SettingsTab, () => React.ReactNode> = {
   keys: KeysTab,
   sessions: SessionsTab,
   operators: OperatorsTab,
+  webhooks: WebhooksTab,
   views: ViewsTab,
   appearance: AppearanceTab,
   about: AboutTab,
@@ -25,6 +27,7 @@ const adminContents: Partial<Record<SettingsTab, string>> = {
   keys: "API keys",
   sessions: "the sessions of others",
   operators: "the operators",
+  webhooks: "the webhooks",
 };
 
 /** Who has access, and how the console looks for the person who uses it. */

@@ -1,10 +1,12 @@
-import { readText } from "../shell/url.ts";
+import { type AttemptOutcome, attemptOutcomes } from "../../domain/webhook-endpoint.ts";
+import { readId, readSeveral, readText } from "../shell/url.ts";
 
 /** The parts of the settings. */
 export const settingsTabs = [
   "keys",
   "sessions",
   "operators",
+  "webhooks",
   "views",
   "appearance",
   "about",
@@ -15,6 +17,7 @@ export const tabNames: Record<SettingsTab, string> = {
   keys: "API keys",
   sessions: "Sessions",
   operators: "Operators",
+  webhooks: "Webhooks",
   views: "Saved views",
   appearance: "Appearance",
   about: "About",
@@ -27,6 +30,10 @@ export interface SettingsSearch {
   cursor?: string | undefined;
   /** Whether keys that have ended are listed too. */
   keys?: "all" | undefined;
+  /** The webhook endpoint that is shown: whe_… */
+  endpoint?: string | undefined;
+  /** What came of the requests that are listed. */
+  outcome?: AttemptOutcome[] | undefined;
   /** Whether the listed operators are signed in. */
   state?: OperatorState | undefined;
 }
@@ -38,5 +45,7 @@ export const readSettingsSearch = (raw: Record<string, unknown>): SettingsSearch
   tab: settingsTabs.find((tab) => tab === raw["tab"]),
   cursor: readText(raw["cursor"], 1_000),
   keys: raw["keys"] === "all" ? "all" : undefined,
+  endpoint: readId(raw["endpoint"], "whe"),
+  outcome: readSeveral(raw["outcome"], attemptOutcomes),
   state: operatorStates.find((state) => state === raw["state"]),
 });

@@ -1,13 +1,21 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Check } from "../parts/form.tsx";
 import { CopyButton } from "../parts/states.tsx";
-import type { KeyWithSecret } from "./queries.ts";
 import styles from "./settings.module.css";
 
 /** Shows a secret once. It cannot be closed by accident, because nobody can show the secret again. */
-export function SecretDialog({ made, onClose }: { made: KeyWithSecret; onClose: () => void }) {
+export function SecretDialog({
+  made,
+  onClose,
+  children,
+}: {
+  made: { name: string; secret: string };
+  onClose: () => void;
+  /** Why it is shown only once, and where it belongs. */
+  children: ReactNode;
+}) {
   const [isStored, setStored] = useState(false);
   const [isReminded, setReminded] = useState(false);
   const close = () => (isStored ? onClose() : setReminded(true));
@@ -21,10 +29,7 @@ export function SecretDialog({ made, onClose }: { made: KeyWithSecret; onClose: 
         </Button>
       }
     >
-      <p>
-        This is the only time that it is shown: only a hash of it is stored. Put it where the person
-        or the service finds it, such as a password manager.
-      </p>
+      <p>{children}</p>
       <p className={styles.secret}>
         <code>{made.secret}</code>
         <CopyButton text={made.secret} label="Copy the secret" />

@@ -26,6 +26,8 @@ export function linkOfId(id: string): LinkProps | null {
       return { to: "/settings", search: { tab: "sessions" } };
     case "opr":
       return { to: "/settings", search: { tab: "operators" } };
+    case "whe":
+      return { to: "/settings", search: { tab: "webhooks", endpoint: id } };
     case "viw":
       return { to: "/settings", search: { tab: "views" } };
     default:

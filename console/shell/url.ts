@@ -28,9 +28,9 @@ export function readSeveral<const Value extends string>(
 }
 
 /** The prefixes of the ids that the console has addresses for. */
-export type IdPrefix = "dlv" | "cmp" | "ntf" | "rcp" | "grp";
+export type IdPrefix = "dlv" | "cmp" | "ntf" | "rcp" | "grp" | "whe";
 
-const idPattern = /^(dlv|cmp|ntf|rcp|grp)_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
+const idPattern = /^(dlv|cmp|ntf|rcp|grp|whe)_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
 /** Returns the prefix of a public id; undefined if the text is none. */
 export const prefixOf = (text: string) => idPattern.exec(text)?.[1] as IdPrefix | undefined;

@@ -28,6 +28,7 @@ const happened: Readonly<Record<string, string>> = {
   register: "registered",
   remove: "removed",
   replace: "saved",
+  replay: "events sent again",
   reprioritise: "priority changed",
   reset: "reset",
   restore: "restored",
@@ -43,6 +44,8 @@ const happened: Readonly<Record<string, string>> = {
   set_throttle: "throttle changed",
   start: "started",
   stop: "stopped",
+  switch_off: "switched off",
+  test: "tested",
   update: "changed",
   upload: "uploaded",
 };

@@ -77,6 +77,25 @@ export const placesOfSettings: readonly Place[] = [
     ready: (page) => page.getByText("No OpenID provider is configured").waitFor(),
   },
   {
+    name: "the webhooks",
+    path: () => "settings?tab=webhooks",
+    ready: (page) => page.getByRole("link", { name: "billing service" }).waitFor(),
+  },
+  {
+    name: "a webhook that is off, with its requests",
+    path: ({ endpoint }) => `settings?tab=webhooks&endpoint=${endpoint}`,
+    ready: (page) => page.getByText("Service unavailable").waitFor(),
+  },
+  {
+    name: "creating a webhook",
+    path: () => "settings?tab=webhooks",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Create a webhook" }).click();
+      await page.getByText("Only for some messages").click();
+    },
+    ready: (page) => page.getByLabel("Notification types").waitFor(),
+  },
+  {
     name: "a page that cannot be found",
     path: () => "audit?cursor=of-an-old-link",
     ready: (page) => page.getByRole("button", { name: "Show the first page" }).waitFor(),

@@ -5,6 +5,7 @@ import { populate } from "../api/populated.ts";
 import { findSeriousFaults, useConsole } from "./console-pages.ts";
 import { placesOfMessages } from "./console-places-messages.ts";
 import { placesOfSettings } from "./console-places-settings.ts";
+import { addEndpoint } from "./webhook-endpoint.ts";
 import { addProcess } from "./processes.ts";
 
 /** What is looked at: the path of a page, what is done there, and what shows that it is ready. */
@@ -42,6 +43,7 @@ async function prepare(api: Api) {
     waiting: await first(`/v1/deliveries?notification=${notification}`),
     completed: await first("/v1/campaigns?status=completed"),
     draft: await first("/v1/campaigns?status=draft"),
+    endpoint: await addEndpoint(api, { description: "billing service", disabledReason: "gone" }),
   };
 }
 
