@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { Channel } from "../../domain/channel.ts";
+import { instantFacts } from "./instant-facts.tsx";
 import type { DeliveryDetails } from "./queries.ts";
 import { Instant } from "../parts/instant.tsx";
 import { Facts } from "../parts/page.tsx";
@@ -77,6 +78,7 @@ export function DeliveryFacts({ delivery }: { delivery: DeliveryDetails }) {
         ["Due", dueAt === null ? null : <Instant key="due" at={dueAt} />],
         ["Decided", decided === null ? null : <Instant key="decided" at={decided.at} />],
         ["Ended", finishedAt === null ? null : <Instant key="ended" at={finishedAt} />],
+        ...instantFacts(delivery),
       ]}
     />
   );

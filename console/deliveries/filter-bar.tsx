@@ -69,12 +69,24 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
         onChange={(priority) => set({ priority })}
       />
       <Finder set={set} />
-      {(["type", "source", "recipient", "group", "queue", "from", "before"] as const).map(
+      {(
+        [
+          "type",
+          "source",
+          "recipient",
+          "group",
+          "queue",
+          "from",
+          "before",
+          "sentFrom",
+          "sentBefore",
+        ] as const
+      ).map(
         (name) =>
           filters[name] !== undefined && (
             <ChosenFilter
               key={name}
-              name={toWords(name)}
+              name={nameOf(name)}
               value={prefixOf(filters[name]) ? shortenId(filters[name]) : filters[name]}
               title={filters[name]}
               onRemove={() => set({ [name]: undefined })}
@@ -84,6 +96,9 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
     </Filters>
   );
 }
+
+const nameOf = (name: string) =>
+  name === "sentFrom" ? "sent from" : name === "sentBefore" ? "sent before" : toWords(name);
 
 /** Takes an id of a source, a recipient, a batch or digest, or the key of a type. */
 function Finder({ set }: { set: (changed: DeliveryFilters) => void }) {

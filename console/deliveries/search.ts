@@ -28,6 +28,9 @@ export interface DeliveryFilters {
   group?: string | undefined;
   from?: string | undefined;
   before?: string | undefined;
+  /** The time in which a provider accepted the messages. */
+  sentFrom?: string | undefined;
+  sentBefore?: string | undefined;
 }
 
 /** The columns that can be hidden. The status is always shown. */
@@ -73,6 +76,8 @@ export function readDeliverySearch(raw: Record<string, unknown>): DeliverySearch
     group: readId(raw["group"], "grp"),
     from: readInstant(raw["from"]),
     before: readInstant(raw["before"]),
+    sentFrom: readInstant(raw["sentFrom"]),
+    sentBefore: readInstant(raw["sentBefore"]),
     order: raw["order"] === "oldest" ? ("oldest" as const) : undefined,
     cursor: readText(raw["cursor"], 1_000),
     columns: readSeveral(raw["columns"], columns),
@@ -100,6 +105,7 @@ export const countFilters = (search: DeliverySearch) => Object.keys(filtersOf(se
 /** The parameters of `GET /v1/deliveries`. */
 export function toDeliveryQuery(search: DeliverySearch) {
   const { status, reason, channel, priority, type, recipient, queue, group, from, before } = search;
+  const { sentFrom, sentBefore } = search;
   return omitUndefined({
     status: status?.join(","),
     reason: reason?.join(","),
@@ -112,6 +118,8 @@ export function toDeliveryQuery(search: DeliverySearch) {
     group,
     createdFrom: from,
     createdBefore: before,
+    sentFrom,
+    sentBefore,
     sort: search.order === "oldest" ? "createdAt" : undefined,
     cursor: search.cursor,
   });
@@ -123,6 +131,7 @@ export function toDeliveryQuery(search: DeliverySearch) {
  */
 export function toWhere(search: DeliverySearch, countedAt: string) {
   const { status, reason, channel, priority, type, recipient, queue, group, from, before } = search;
+  const { sentFrom, sentBefore } = search;
   return omitUndefined({
     status,
     reason,
@@ -135,6 +144,8 @@ export function toWhere(search: DeliverySearch, countedAt: string) {
     group,
     createdFrom: from,
     createdBefore: before ?? countedAt,
+    sentFrom,
+    sentBefore,
   });
 }
 
@@ -144,13 +155,15 @@ function sourceOf({ source }: DeliverySearch): { campaign?: string; notification
 }
 
 /**
- * The parameters of `GET /v1/stats/deliveries` that count what the filters match; null if a filter is of one delivery or person, by which nothing is
- * counted.
+ * The parameters of `GET /v1/stats/deliveries` that count what the filters match; null if a filter is of one delivery or person, or of the time of
+ * sending, by which nothing is counted.
  */
 export function toStatsQuery(search: DeliverySearch) {
   const { status, reason, channel, priority, type, recipient, queue, group, source } = search;
   const isOfOne = source !== undefined && prefixOf(source) === "ntf";
+  const isBySending = search.sentFrom !== undefined || search.sentBefore !== undefined;
   if (recipient !== undefined || queue !== undefined || group !== undefined || isOfOne) return null;
+  if (isBySending) return null;
   const counted = status?.map((each) => (each === "pending" || each === "sending" ? "open" : each));
   return omitUndefined({
     status: counted && [...new Set(counted)].join(","),

@@ -30,7 +30,7 @@ export function EndpointAttempts({ id }: { id: string }) {
     });
   return (
     <>
-      <div className={styles.above}>
+      <div className={styles.requests}>
         <h2 className={styles.heading}>Requests</h2>
         <Filters isAny={outcome !== undefined} onClear={() => choose(undefined)}>
           <Choice

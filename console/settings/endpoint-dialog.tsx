@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { type SubscribableKind, subscribableKinds } from "../../domain/event-kinds.ts";
+import type { SubscribableKind } from "../../domain/event-kinds.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Check, Field, Fields, useApiForm } from "../parts/form.tsx";
@@ -12,7 +12,7 @@ import {
   type EndpointWithSecret,
   type WebhookEndpoint,
 } from "./webhook-queries.ts";
-import { kindWords } from "./webhook-words.tsx";
+import { kindWords, shownKinds } from "./webhook-words.tsx";
 
 interface Values {
   url: string;
@@ -110,7 +110,7 @@ export function EndpointDialog({ endpoint, onClose, onMade }: EndpointDialogProp
           </Field>
           <fieldset className={styles.scopeList}>
             <legend>Events</legend>
-            {subscribableKinds.map((kind) => (
+            {shownKinds.map((kind) => (
               <Check key={kind} value={kind} title={kind} {...register("kinds")}>
                 {kindWords[kind]}
               </Check>

@@ -4,19 +4,21 @@ import type { SubscribableKind } from "../../domain/event-kinds.ts";
 import { Chip } from "../parts/status-chip.tsx";
 import type { WebhookEndpoint } from "./webhook-queries.ts";
 
+/** In the order in which they are shown. */
 export const kindWords: Record<SubscribableKind, string> = {
-  "delivery.viewed": "Link of a message viewed",
-  "delivery.snoozed": "Snoozed",
-  "delivery.completed": "Completed",
-  "recipient.unsubscribed": "Unsubscribed",
-  "recipient.resubscribed": "Subscribed again",
   "delivery.delivered": "Delivered",
-  "delivery.read": "Read in the inbox",
   "delivery.opened": "Opened",
   "delivery.clicked": "Clicked",
+  "delivery.read": "Read in the inbox",
   "delivery.bounced": "Bounced",
   "delivery.complained": "Complained",
+  "recipient.unsubscribed": "Unsubscribed",
+  "recipient.resubscribed": "Subscribed again",
+  "delivery.viewed": "Link of an action viewed",
+  "delivery.snoozed": "Snoozed",
+  "delivery.completed": "Completed",
 };
+export const shownKinds = Object.keys(kindWords) as SubscribableKind[];
 
 export const outcomeWords: Record<AttemptOutcome, string> = {
   taken: "Accepted",
@@ -38,7 +40,8 @@ export const OutcomeChip = ({ outcome }: { outcome: AttemptOutcome }) => (
 
 /** Whether events are sent to the endpoint, and how that goes. */
 export function EndpointChip({ endpoint }: { endpoint: WebhookEndpoint }) {
-  const { enabled, failingSince, lastSuccessAt } = endpoint;
+  const { enabled, disabledReason, failingSince, lastSuccessAt } = endpoint;
+  if (disabledReason !== null) return <Chip tone="failed" icon="stop" word="Switched off" />;
   if (!enabled) return <Chip tone="cancelled" icon="stop" word="Off" />;
   if (failingSince !== null) return <Chip tone="failed" icon="cross" word="Failing" />;
   if (lastSuccessAt === null) return <Chip tone="pending" icon="clock" word="Not used yet" />;

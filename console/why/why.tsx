@@ -1,6 +1,7 @@
 import type { Channel } from "../../domain/channel.ts";
 import { Link } from "@tanstack/react-router";
 import type { DeliveryDetails, Explanation } from "../deliveries/queries.ts";
+import { instantFacts } from "../deliveries/instant-facts.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
 import { Facts } from "../parts/page.tsx";
@@ -52,6 +53,12 @@ export function Why({ explanation, delivery }: WhyProps) {
         <h3 id="why-attempts">Attempts</h3>
         <Attempts attempts={delivery.attempts} />
       </section>
+      {delivery.sentAt !== null && (
+        <section aria-labelledby="why-engagement">
+          <h3 id="why-engagement">What became of it</h3>
+          <Facts items={instantFacts(delivery)} />
+        </section>
+      )}
       {delivery.status === "pending" && <NextDecision delivery={delivery} />}
       {group && (
         <section aria-labelledby="why-group">

@@ -53,7 +53,7 @@ afterAll(() => stop());
 
 it("webhooks are created with a secret that is shown once, tried, filtered, rotated, switched off and deleted", async () => {
   const page = await world.open("settings?tab=webhooks");
-  await page.getByRole("row", { name: /an old service.*Off/ }).waitFor();
+  await page.getByRole("row", { name: /an old service.*Switched off/ }).waitFor();
   await page.getByRole("button", { name: "Create a webhook" }).click();
   const create = page.getByRole("dialog", { name: "Create a webhook" });
   await create.getByLabel("Name").fill("billing service");
