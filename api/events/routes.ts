@@ -59,7 +59,8 @@ const event = z
     }),
     at: z.iso.datetime(),
     publishedAt: z.iso.datetime().nullable().openapi({
-      description: "When the receiver at EVENTS_URL accepted the event; null until then",
+      description:
+        "When the receiver at EVENTS_URL accepted the event; null until then. Webhook endpoints have a log of their own",
     }),
     attempts: z.number().int().openapi({
       description: "How often the event was sent to the receiver at EVENTS_URL",
@@ -76,6 +77,9 @@ const filterQuery = z.object({
   kind: oneOrMore(eventKinds).optional(),
   delivery: idOf("delivery"),
   recipient: recipientParameter.optional(),
+  campaign: idOf("campaign").openapi({
+    description: "Only events of the deliveries of this campaign that are still stored",
+  }),
   ...createdBetween,
 });
 
@@ -83,7 +87,7 @@ const list = defineRoute({
   method: "get",
   path: "/v1/events",
   access: "viewer",
-  summary: "List events: what recipients did with messages, newest first",
+  summary: "List events: what became of messages, newest first",
   request: { query: filterQuery.extend(pageQuery(byCreation)) },
   responses: responses(200, "A page of events", pageOf(event)),
 });
@@ -155,7 +159,7 @@ type EventFilters = z.output<typeof filterQuery>;
 /** Reads a part of the list of events. The statement is not a prepared one, so that PostgreSQL plans it for these values. */
 async function readEvents(
   pool: Pick<Pool, "query">,
-  { kind, delivery, recipient, createdFrom, createdBefore }: EventFilters,
+  { kind, delivery, recipient, campaign, createdFrom, createdBefore }: EventFilters,
   { after, direction, take }: Part,
 ): Promise<ListedRow[]> {
   const conditions = createWhereBuilder();
@@ -163,6 +167,14 @@ async function readEvents(
   if (kind) and(`e.kind = ANY(${bind(kind)}::text[])`);
   if (delivery !== undefined) and(`e.delivery_id = ${bind(delivery)}::uuid`);
   if (recipient !== undefined) and(`e.recipient_id = ${bind(recipient)}::uuid`);
+  if (campaign !== undefined) {
+    const id = bind(campaign);
+    and(
+      `EXISTS (SELECT FROM deliveries d WHERE d.id = e.delivery_id AND d.campaign_id = ${id}::uuid)`,
+    );
+    // Ids begin with their time, and no event of a campaign is older than the campaign.
+    and(`e.id >= ${id}::uuid`);
+  }
   if (createdFrom) and(`e.id >= ${bind(firstUuidAt(createdFrom))}::uuid`);
   if (createdBefore) and(`e.id < ${bind(firstUuidAt(createdBefore))}::uuid`);
   if (after !== null) and(`e.id ${direction === "asc" ? ">" : "<"} ${bind(after)}::uuid`);

@@ -164,6 +164,17 @@ describe("events of engagements", () => {
       "delivery.complained",
     ]);
     expect(await list("kind=delivery.bounced,delivery.opened")).toHaveLength(2);
+    const campaign = newUuid(new Date(Date.now() - 60_000));
+    const ofCampaign = `campaign=${publicId("campaign", campaign)}`;
+    expect(await list(ofCampaign)).toEqual([]);
+    await inTransaction(api.pool, async (client) => {
+      await client.query("SET LOCAL session_replication_role = replica");
+      await client.query(
+        "UPDATE ended_deliveries SET campaign_id = $1, notification_id = NULL WHERE id = $2",
+        [campaign, second],
+      );
+    });
+    expect(await list(ofCampaign)).toHaveLength(4);
   });
 
   it("are due for EVENTS_URL only where it is set", async () => {
