@@ -70,18 +70,27 @@ export function createConfirmationTokens(secrets: readonly string[]) {
 /** Signs and verifies when a page with the form was made, so that programs cannot fill it in faster than a person could, or keep it. */
 export function createFormTokens(secrets: readonly string[]) {
   const tokens = createCompactTokens(secrets, "sign-up form");
+  const sign = (now: Date): string => {
+    const content = Buffer.alloc(timeBytes);
+    content.writeUIntBE(now.getTime(), 0, timeBytes);
+    return tokens.sign(content);
+  };
+  /** The age of the page; null for a text that is not such a token. */
+  const ageMsOf = (token: string, now: Date): number | null => {
+    const content = tokens.verify(token);
+    return content === null ? null : now.getTime() - content.readUIntBE(0, timeBytes);
+  };
   return {
-    sign(now: Date): string {
-      const content = Buffer.alloc(timeBytes);
-      content.writeUIntBE(now.getTime(), 0, timeBytes);
-      return tokens.sign(content);
-    },
-    /** Says whether a person may have sent the form; false also for a text that is not such a token. */
+    sign,
+    /** Says whether a person may have sent the form. */
     isPlausible(token: string, now: Date): boolean {
-      const content = tokens.verify(token);
-      if (content === null) return false;
-      const ageMs = now.getTime() - content.readUIntBE(0, timeBytes);
-      return ageMs >= leastFormMs && ageMs <= longestFormMs;
+      const ageMs = ageMsOf(token, now);
+      return ageMs !== null && ageMs >= leastFormMs && ageMs <= longestFormMs;
+    },
+    /** The token of a form that is shown again: the same one while it is valid, so that whoever was too fast need not wait again. */
+    renew(token: string, now: Date): string {
+      const ageMs = ageMsOf(token, now);
+      return ageMs !== null && ageMs >= 0 && ageMs <= longestFormMs ? token : sign(now);
     },
   };
 }

@@ -68,6 +68,9 @@ const sentMessageSql = `
     LEFT JOIN notification_types y ON y.id = coalesce(n.type_id, c.type_id)
   WHERE d.id = $1::uuid`;
 
+/** Where the links lead, in a message that is shown, that act for the recipient: those of actions, and those that confirm subscriptions. */
+const actionAddress = "https://example.invalid/action";
+
 /** Resolves with null if there is no such delivery. */
 export async function readSentMessage(
   pool: Pick<Pool, "query">,
@@ -76,18 +79,19 @@ export async function readSentMessage(
   const { rows } = await pool.query<SentMessageRow>(sentMessageSql, [id]);
   const [row] = rows;
   if (!row) return null;
-  const { recipient } = row;
-  return { ...row, recipient: { ...recipient, id: publicId("recipient", recipient.id) } };
+  const { recipient, data } = row;
+  return {
+    ...row,
+    // Whoever sees the message could confirm in the recipient's place.
+    data:
+      confirmLinkVariable in data ? { ...data, [confirmLinkVariable]: actionAddress } : data,
+    recipient: { ...recipient, id: publicId("recipient", recipient.id) },
+  };
 }
 
-/** Where the links of actions lead in a message that is shown: the true links act for the recipient. */
-const actionAddress = "https://example.invalid/action";
-
-/** The data of the message, with its actions. The links of these, and those that confirm subscriptions, are replaced. */
-export function shownData({ data: given, actions }: SentMessageRow): Record<string, unknown> {
-  const data =
-    confirmLinkVariable in given ? { ...given, [confirmLinkVariable]: actionAddress } : given;
-  return actions.length === 0
+/** The data of the message, with its actions, whose links are replaced. */
+export const shownData = ({ data, actions }: SentMessageRow): Record<string, unknown> =>
+  actions.length === 0
     ? data
     : {
         ...data,
@@ -97,7 +101,6 @@ export function shownData({ data: given, actions }: SentMessageRow): Record<stri
           url: actionAddress,
         })),
       };
-}
 
 /** Whether the message was handed over, or may have been. */
 export const wasSent = ({ status }: Pick<SentMessageRow, "status">): boolean =>

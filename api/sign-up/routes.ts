@@ -191,7 +191,12 @@ export function signUpRoutes(services: Services) {
         if (fault !== null) {
           const topics = choiceOf(offered, words, keys);
           const entered = { email, name, fault };
-          const page = renderForm({ words, topics, form: forms.sign(clock()), entered });
+          const page = renderForm({
+            words,
+            topics,
+            form: forms.renew(form, clock()),
+            entered,
+          });
           return c.body(page, 422, pageHeaders);
         }
         // Programs fill in every field. They are answered like people, so that they learn nothing.

@@ -161,6 +161,8 @@ describe("the form to sign up", () => {
     const email = "fast@example.org";
     const fast = await submit({ email, topic: "news", form });
     expect([fast.status, fast.text]).toEqual([422, expect.stringContaining(`value="${email}"`)]);
+    // The page that is shown again is as old as the first one.
+    expect(formOf(fast.text)).toBe(form);
     expect((await submit({ email, topic: "news" })).status).toBe(422);
     now = new Date(now.getTime() + 25 * 3_600_000);
     expect((await submit({ email, topic: "news", form })).status).toBe(422);

@@ -54,10 +54,11 @@ it("a topic is created, somebody signs up by its form and confirms, gets a campa
   expect(await stranger.locator("html").getAttribute("lang")).toBe("de");
   await stranger.getByLabel("E-Mail-Adresse").fill("ada.lovelace@example.org");
   await stranger.getByLabel("Name (freiwillig)").fill("Ada");
-  // Whoever is too fast is asked to send it again.
   await until(
     async () => {
-      await stranger.getByRole("button", { name: "Anmelden" }).click();
+      // Whoever is too fast is asked to send it again.
+      const send = stranger.getByRole("button", { name: "Anmelden" });
+      if (await send.isVisible()) await send.click();
       return stranger.getByRole("heading").textContent();
     },
     { ...patience, interval: 1_000 },
@@ -71,7 +72,7 @@ it("a topic is created, somebody signs up by its form and confirms, gets a campa
   const link = /http\S+\/c\/[\w-]+/.exec(confirmation!.email.text!)![0];
 
   // The message that is shown to operators does not have the link.
-  const [sent] = (await world.api.send("GET", "/v1/deliveries?status=sent")).body.items;
+  const [sent] = (await world.api.send("GET", "/v1/deliveries")).body.items;
   const shown = await world.api.send("GET", `/v1/deliveries/${sent.id}/message`);
   expect(shown.status).toBe(200);
   expect(JSON.stringify(shown.body)).not.toContain("/c/");
@@ -131,7 +132,10 @@ it("a topic is created, somebody signs up by its form and confirms, gets a campa
   expect(why.body.consistent).toBe(true);
 
   // One click ends the subscription to the topic, and nothing else.
-  await fetch(new URL(new URL(leave).pathname, world.url), { method: "POST", body: new URLSearchParams("List-Unsubscribe=One-Click") });
+  await fetch(new URL(new URL(leave).pathname, world.url), {
+    method: "POST",
+    body: new URLSearchParams("List-Unsubscribe=One-Click"),
+  });
   expect((await start()).map(({ status }) => status)).toEqual([
     "suppressed",
     "suppressed",
@@ -146,10 +150,9 @@ it("a topic is created, somebody signs up by its form and confirms, gets a campa
 it("the builder sends to a topic, and a viewer changes nothing", async () => {
   const page = await world.open("campaigns/new");
   await page.getByLabel("Topic", { exact: true }).selectOption("harvest");
-  await until(
-    () => page.getByLabel("What the condition is about").inputValue(),
-    patience,
-  ).toBe("topic");
+  await until(() => page.getByLabel("What the condition is about").inputValue(), patience).toBe(
+    "topic",
+  );
   expect(await page.getByLabel("Value").inputValue()).toBe("harvest");
   const viewer = await world.open("topics/harvest", { as: "viewer" });
   const edit = viewer.getByRole("button", { name: "Edit" });

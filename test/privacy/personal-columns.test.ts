@@ -22,6 +22,7 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     // Addresses of pages name recipients by their ids.
     saved_views: ["name", "path"],
     webhook_endpoints: ["description", "kinds", "types", "url"],
+    topics: ["confirmation_template", "description", "key", "name", "public_names"],
   },
   "ids, names and addresses of callers and of what they changed, and codes": {
     addresses: ["disabled_reason", "kind", "service"],
@@ -31,6 +32,8 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     attachments: ["created_by", "hash"],
     audit_entries: ["action", "actor", "address", "resource"],
     campaigns: ["created_by"],
+    consent_entries: ["actor", "locale", "step", "text_version", "way"],
+    topic_subscriptions: ["changed_by"],
     events: ["dedup_key", "kind"],
     groups: ["adapted"],
     idempotency_keys: ["request_hash", "scope"],
