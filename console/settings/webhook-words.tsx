@@ -14,6 +14,8 @@ export const kindWords: Record<SubscribableKind, string> = {
   "delivery.complained": "Complained",
   "recipient.unsubscribed": "Unsubscribed",
   "recipient.resubscribed": "Subscribed again",
+  "topic.subscribed": "Subscribed to a topic",
+  "topic.unsubscribed": "Unsubscribed from a topic",
   "delivery.viewed": "Link of an action viewed",
   "delivery.snoozed": "Snoozed",
   "delivery.completed": "Completed",
