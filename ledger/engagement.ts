@@ -83,6 +83,12 @@ const named = `
     WHERE r.erased_at IS NULL AND (:recipientId::uuid IS NULL OR n.recipient_id = :recipientId::uuid)
   )`;
 
+/** Retention removes no delivery while its engagement is recorded, so that no engagement is left behind alone. */
+const lockStatement = defineStatement<Marks>(
+  "SELECT id FROM ended_deliveries WHERE id = ANY(:ids::uuid[]) OR group_id = ANY(:ids::uuid[]) ORDER BY id FOR KEY SHARE",
+  "lock-engaged",
+);
+
 /** A delivery that is open again, because its message bounced, was handed over by its last attempt. */
 const addRowsStatement = defineStatement<Marks>(
   `WITH ${named}
@@ -194,6 +200,7 @@ export async function recordEngagements(
     counts: marks.map(({ count }) => count),
     recipientId,
   };
+  await execute(lockStatement, values);
   await execute(addRowsStatement, values);
   const rows = await execute(markStatement, values);
   for (const level of reachedLevels) {

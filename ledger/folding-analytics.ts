@@ -6,11 +6,12 @@ import { inTransaction } from "./transaction.ts";
 
 /** The maximum of rows that one statement takes away. */
 const foldRows = 10_000;
-/** How many minutes of hand-overs one call counts at most. */
+/** How many minutes with hand-overs one call counts at most. */
 const maxMinutes = 600;
 /** Hand-overs are counted by local hours when they are so old: their transactions are certainly over. */
 const settledAfter = "interval '15 minutes'";
 
+const minuteOf = (at: string) => `date_bin('1 minute', ${at}, 'epoch'::timestamptz)`;
 const weekOf = (at: string) => `date_trunc('week', ${at}, 'UTC')::date`;
 
 interface Taken {
@@ -37,15 +38,19 @@ const foldStatement = defineStatement<{ limit: number }, Taken>(`
   SELECT (SELECT count(*)::int FROM taken) AS taken`);
 
 /**
- * Counts the hand-overs of one minute by the hour of the recipients' week. The statement that ends deliveries does not do so, because it would have to read
- * the recipients, and a turn of a campaign would append a change for each time zone.
+ * Counts the hand-overs of one minute by the hour of the recipients' week: of the next minute with any. The statement that ends deliveries does not do so,
+ * because it would have to read the recipients, and a turn of a campaign would append a change for each time zone.
  */
 const localHoursStatement = defineStatement<object, Taken>(`
   WITH ${alone},
-  span AS MATERIALIZED (
-    SELECT counted_until AS "from", counted_until + interval '1 minute' AS until FROM analytics_progress
-    WHERE counted_until + interval '1 minute' <= ledger_now() - ${settledAfter} AND (SELECT yes FROM alone) FOR UPDATE
+  progress AS (
+    SELECT counted_until, ${minuteOf(`ledger_now() - ${settledAfter}`)} AS settled FROM analytics_progress WHERE (SELECT yes FROM alone)
   ),
+  next AS (
+    SELECT settled, least(settled, (SELECT ${minuteOf("min(finished_at)")} FROM ended_deliveries WHERE finished_at >= counted_until)) AS minute
+    FROM progress WHERE counted_until < settled
+  ),
+  span AS MATERIALIZED (SELECT minute AS "from", least(minute + interval '1 minute', settled) AS until FROM next),
   by_zone AS (
     SELECT d.channel, r.time_zone, count(*) AS handed FROM ended_deliveries AS d JOIN recipients AS r ON r.id = d.recipient_id
     WHERE d.finished_at >= (SELECT "from" FROM span) AND d.finished_at < (SELECT until FROM span) AND d.status IN ('sent', 'delivered') GROUP BY 1, 2

@@ -10,7 +10,7 @@ import { useConsole } from "../support/console-pages.ts";
 import { patience } from "../support/patience.ts";
 
 const people = 240;
-const days = 20;
+const days = 7;
 
 /** A campaign on each of some days, by which hundreds of deliveries are handed over, of which most are opened in the morning. */
 async function prepare(api: Api): Promise<void> {
@@ -24,18 +24,17 @@ async function prepare(api: Api): Promise<void> {
   });
   await api.pool.query("UPDATE analytics_progress SET counted_until = date_trunc('minute', now())");
   const campaign = parsePublicId("campaign", body.id);
-  const { rows } = await api.pool.query<{ id: string; n: number; hour: number }>(
+  const { rows } = await api.pool.query<{ id: string; hour: number }>(
     `WITH made AS (
        SELECT uuid_v7(at) AS id, r.id AS recipient, n, day, at,
          CASE WHEN n % 40 = 1 THEN 'failed' WHEN n % 25 = 2 THEN 'suppressed' WHEN n % 3 = 0 THEN 'delivered' ELSE 'sent' END::delivery_status AS state
        FROM (SELECT id, (row_number() OVER (ORDER BY external_id))::int AS n FROM recipients) AS r, generate_series(1, $2) AS day,
-         LATERAL (SELECT date_trunc('day', now()) - day * interval '1 day' + (n % 12 + 7) * interval '1 hour' AS at) AS t
-       WHERE n % (1 + day % 4) = 0
+         LATERAL (SELECT date_trunc('day', now()) - day * interval '1 day' + (n % 4 * 3 + 8) * interval '1 hour' AS at) AS t
      )
      INSERT INTO deliveries (id, campaign_id, recipient_id, leg, channel, priority, queue, status, reason, created_at, finished_at)
      SELECT id, $1, recipient, 'snooze:' || day, CASE WHEN n % 5 = 0 THEN 'push' ELSE 'email' END::channel, 'normal', 'campaign/x/lane/0', state,
        CASE WHEN state IN ('failed', 'suppressed') THEN 'provider_rejected' END, at, at FROM made ORDER BY id
-     RETURNING id, (extract(hour FROM finished_at))::int AS hour, 0 AS n`,
+     RETURNING id, (extract(hour FROM finished_at))::int AS hour`,
     [campaign, days],
   );
   const engage = (kind: EngagementKind, isOf: (hour: number, place: number) => boolean) =>
@@ -56,7 +55,7 @@ async function prepare(api: Api): Promise<void> {
     "UPDATE analytics_progress SET counted_until = date_trunc('day', now()) - $1 * interval '1 day'",
     [days + 1],
   );
-  for (let turn = 0; turn < (days + 2) * 3; turn += 1) await foldAnalytics(api.pool);
+  await foldAnalytics(api.pool);
 }
 
 const world = useConsole(prepare);
