@@ -36,6 +36,8 @@ export const tagDescriptions: Record<string, string> = {
   tombstones: "Erased recipients, kept without personal data so that the ledger adds up.",
   segments: "Saved filters over recipients, used as audiences.",
   audiences: "Counts of the recipients that segments and conditions include together.",
+  topics: "What recipients subscribe to, with their consent.",
+  "sign-ups": "The form by which strangers subscribe, and the links that confirm it.",
   templates: "Messages with variables. A version never changes once it is written.",
   attachments: "Files that notifications send with their emails.",
   layouts: "HTML that templates include. A saved template version has a copy of it.",
@@ -82,6 +84,7 @@ const parts = (path: string) => path.split("/").filter((part) => part !== "" && 
 function tagOf(path: string): string {
   if (path.startsWith("/a/")) return "actions";
   if (path.startsWith("/u/")) return "unsubscribing";
+  if (path.startsWith("/s/") || path.startsWith("/c/")) return "sign-ups";
   if (path.startsWith("/r/") || path.startsWith("/push/")) return "push";
   if (path.startsWith("/console")) return "console";
   return path.startsWith("/v1/") ? parts(path)[0]! : "service";

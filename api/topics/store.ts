@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { publicId } from "../../domain/ids.ts";
-import { topicDefinition, type TopicDefinition, topicKey } from "../../domain/topics.ts";
+import { optIns } from "../../domain/consent.ts";
+import { type TopicDefinition, topicKey } from "../../domain/topics.ts";
 import type { Execute } from "../../ledger/sql.ts";
 import { type KnownTopic, readTopicsByKey } from "../../ledger/topics.ts";
 import type { Prisma, Topic } from "../../prisma/generated/client.ts";
@@ -11,16 +12,16 @@ export const topicParams = z.object({
 });
 
 /** The schema of a topic in every response. */
-export const topicAnswer = topicDefinition
-  .extend({
-    // An answer has every field, so that a default would be misleading.
-    description: topicDefinition.shape.description.unwrap(),
-    publicNames: z.record(z.string(), z.string()).openapi({ example: { de: "Neues im Monat" } }),
-    optIn: topicDefinition.shape.optIn.unwrap(),
-    isPublic: topicDefinition.shape.isPublic.unwrap(),
-    confirmationTemplate: z.string().nullable().openapi({ example: null }),
+export const topicAnswer = z
+  .object({
     id: z.string().openapi({ example: "top_01jd3v8qyee7fr8xmcsnh5hbcd" }),
-    key: topicKey,
+    key: z.string().openapi({ example: "newsletter" }),
+    name: z.string().openapi({ example: "Newsletter" }),
+    description: z.string().openapi({ example: "Once a month, by the editors" }),
+    publicNames: z.record(z.string(), z.string()).openapi({ example: { de: "Neues im Monat" } }),
+    optIn: z.enum(optIns),
+    isPublic: z.boolean().openapi({ example: true }),
+    confirmationTemplate: z.string().nullable().openapi({ example: null }),
     isArchived: z
       .boolean()
       .openapi({ description: "Whether it takes no new subscribers", example: false }),

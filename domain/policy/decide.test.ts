@@ -134,6 +134,7 @@ const cases: Record<string, [Changes, string]> = {
     "suppress already_reached",
   ],
   critical: [{ message: { priority: "critical" } }, "send"],
+  topic: [{ message: { topic: { key: "news", isSubscribed: false } } }, "suppress not_subscribed"],
   switched_off: [{ preferences: { types: { [type.key]: false } } }, "suppress type_off"],
   minimum_priority: [
     { preferences: { minimumPriority: "high" } },
@@ -168,6 +169,7 @@ describe("the order of precedence", () => {
       "expired",
       "already_reached",
       "critical",
+      "topic",
       "switched_off",
       "minimum_priority",
       "duplicate",
@@ -244,6 +246,12 @@ describe("decide", () => {
   const of = (name: string) => cases[name]![0];
 
   it.each<[string, Changes[], string]>([
+    [
+      "sends a message of a topic to its subscribers",
+      [{ message: { topic: { key: "news", isSubscribed: true } } }],
+      "send",
+    ],
+    ["sends a mandatory message without a subscription", [mandatory, of("topic")], "merge batch"],
     ["holds a high message in quiet hours", [high, of("quiet_hours")], "hold quiet_hours"],
     ["never puts a high message into a digest", [high, of("digest")], "send"],
     ["never batches a high message", [high, of("batching")], "send"],
