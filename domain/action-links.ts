@@ -1,4 +1,5 @@
 import type { RecipientAction } from "./action.ts";
+import { createPreferenceTokens } from "./preference-links.ts";
 import { dayMs } from "./time/durations.ts";
 import { type ActionTarget, createTokens } from "./tokens.ts";
 import { createUnsubscribeTokens, type Unsubscription } from "./unsubscribing.ts";
@@ -9,7 +10,7 @@ interface Signing {
   now: Date;
 }
 
-/** Creates the links in messages by which recipients act. A link contains nothing about the person; it is valid for 30 days, unless it unsubscribes. */
+/** Creates the links in messages by which recipients act. A link contains nothing about the person; it is valid for 30 days, unless it says otherwise. */
 export interface ActionLinks {
   forDelivery(deliveryId: string, action: RecipientAction, signing: Signing): Promise<string>;
   /** Creates a link that acts on all members of a group at once. */
@@ -18,6 +19,8 @@ export interface ActionLinks {
   forReceipt(target: ActionTarget, signing: Signing): Promise<string>;
   /** Creates the link by which a recipient unsubscribes. It never expires. */
   forUnsubscribing(unsubscription: Unsubscription): string;
+  /** Creates the link to a recipient's preference centre. It is valid for 90 days. */
+  forPreferences(recipientId: string, signing: Signing): string;
 }
 
 const lifetimeMs = 30 * dayMs;
@@ -35,6 +38,7 @@ export function createActionLinks({
 }): ActionLinks {
   const tokens = createTokens(secrets);
   const unsubscribeTokens = createUnsubscribeTokens(secrets);
+  const preferenceTokens = createPreferenceTokens(secrets);
   const expiryOf = (now: Date) => new Date(now.getTime() + lifetimeMs);
   const sign = async (target: ActionTarget, action: RecipientAction, { epoch, now }: Signing) => {
     const expiresAt = expiryOf(now);
@@ -49,5 +53,7 @@ export function createActionLinks({
     },
     forUnsubscribing: (unsubscription) =>
       `${publicUrl}/u/${unsubscribeTokens.sign(unsubscription)}`,
+    forPreferences: (recipientId, { epoch, now }) =>
+      `${publicUrl}/p/${preferenceTokens.sign({ recipientId, epoch, madeAt: now })}`,
   };
 }

@@ -12,6 +12,7 @@ import {
  */
 export type TokenPurpose =
   | "unsubscribe"
+  | "preferences"
   | "open"
   | "click"
   | "link"

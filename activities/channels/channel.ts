@@ -75,6 +75,8 @@ export interface SendRequest {
   list?: MessageList;
   /** Left out for an email that is not tracked, and whose links stay as they are. */
   tracking?: MessageTracking;
+  /** The address of the recipient's preference centre; emails have one. */
+  preferencesUrl?: string;
   /** The sender of an email, if it is not the installation's own. */
   email: EmailIdentity | null;
   /** The attachments and copies of an email; left out where it has none. */

@@ -128,6 +128,7 @@ export function createSummaries({
           ...(source.extras && { extras: source.extras }),
           ...listOf({ delivery, source }, null, { delivery: id }),
           ...trackingOf([{ delivery, source }], { delivery: id }),
+          ...preferencesOf({ delivery, source }, now),
           about: describeMessage([source], null),
         };
         const offered = actionsOf(source);
@@ -167,6 +168,15 @@ export function createSummaries({
           },
         };
       };
+
+      /** The address of the preference centre of an email's recipient. */
+      const preferencesOf = (
+        { delivery: { channel, recipient, linksEpoch: epoch } }: Part,
+        now: Date,
+      ): Pick<Content, "preferencesUrl"> =>
+        channel === "email"
+          ? { preferencesUrl: links.forPreferences(recipient.id, { epoch, now }) }
+          : {};
 
       const buildItem = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
         const { entityId, occursAt } = source;
@@ -220,6 +230,7 @@ export function createSummaries({
           email: group.kind === "batch" ? (parts[0]!.source.type?.email ?? null) : null,
           ...listOf(parts[0]!, group.kind, { group: group.id }),
           ...trackingOf(parts, { group: group.id }),
+          ...preferencesOf(parts[0]!, now),
           about: describeMessage(
             members.map(({ part: { source } }) => source),
             group.kind,

@@ -30,6 +30,7 @@ export interface Content
       | "about"
       | "list"
       | "tracking"
+      | "preferencesUrl"
     > {
   /** The template to use if the other cannot be rendered. */
   fallback?: Template;

@@ -17,6 +17,7 @@ import {
   tracePreferences,
   type TypeSwitch,
 } from "../../domain/policy/preferences.ts";
+import { showType } from "../../domain/policy/public-texts.ts";
 import type { Prisma } from "../../prisma/generated/client.ts";
 import { changeOf } from "../http/audit.ts";
 import type { ApiEnv } from "../http/context.ts";
@@ -74,6 +75,23 @@ const effective = z.object({
   learning: withOrigin(parts.learning),
 } satisfies Record<PreferencePath, z.ZodType>);
 
+const shownType = z.object({
+  name: z.string().openapi({ example: "Reports" }),
+  description: z.string().nullable().openapi({ example: "Every Monday morning" }),
+  group: z.string().nullable().openapi({
+    description: "The heading under which it stands; null for none",
+    example: "Your team",
+  }),
+  mandatoryReason: z
+    .string()
+    .nullable()
+    .openapi({ description: "Why it cannot be switched off", example: null }),
+  isListed: z.boolean().openapi({
+    description: "Whether the preference centre shows it",
+    example: true,
+  }),
+});
+
 export const examplePreferences = {
   maxPerHour: 3,
   digest: { mode: "daily", time: "18:30" },
@@ -111,6 +129,9 @@ export const preferencesAnswer = z
         z.object({
           key: z.string().openapi({ example: "report.weekly" }),
           name: z.string().openapi({ example: "Weekly reports" }),
+          shown: shownType.openapi({
+            description: "How the recipient sees it, in the recipient's language",
+          }),
           on: z.boolean().openapi({
             description: "Whether it is on. A type that is off on some channels is on",
             example: true,
@@ -140,6 +161,7 @@ type PreferencesAnswer = z.output<typeof preferencesAnswer>;
 export interface RecipientPreferences {
   id: string;
   timeZone: string;
+  locale: string;
   preferences: Prisma.JsonValue;
   preferencesVersion: number;
 }
@@ -179,7 +201,7 @@ export async function preferencesJson(
     preferences: stated,
     type: type?.key ?? null,
     effective: Object.fromEntries(withRanges) as PreferencesAnswer["effective"],
-    types: all.map((row) => toSwitch(row, stated)),
+    types: all.map((type) => toSwitch(type, stated, row.locale)),
   };
 }
 
@@ -188,15 +210,14 @@ function rangeAt(path: string) {
   return { minimum, maximum };
 }
 
-function toSwitch(
-  { key, name, mandatory, channels: possible }: NotificationType,
-  { types = {} }: Preferences,
-) {
+function toSwitch(type: NotificationType, { types = {} }: Preferences, locale: string) {
+  const { key, name, mandatory, channels: possible } = type;
   // What was stated before a type became mandatory no longer applies, except that it is on.
   const stated = mandatory && types[key] !== true ? undefined : types[key];
   return {
     key,
     name,
+    shown: showType(type, locale),
     on: isTypeOn(stated),
     channels: possible.map((channel) => ({
       channel,

@@ -3,6 +3,7 @@ import type { PoolClient } from "pg";
 import { mergePatch, withoutEmpty } from "../../domain/merge-patch.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
 import { isTypeOn, type Preferences } from "../../domain/policy/preferences.ts";
+import { showType } from "../../domain/policy/public-texts.ts";
 import { suppressionKey } from "../../domain/suppression.ts";
 import type { Unsubscription } from "../../domain/unsubscribing.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
@@ -148,7 +149,7 @@ async function describeSubscription(
   const { locale, email } = subscriber;
   const pair = { channel: "email", address: email } as const;
   const isAllOff = email === null || (await readSuppressions(client, [pair]))(pair) !== null;
-  const shared = { locale, typeName: type?.name ?? null, isAllOff };
+  const shared = { locale, typeName: type && showType(type, locale).name, isAllOff };
   if (typeId === null) return { ...shared, isFixed: false, isOn: !isAllOff };
   // Nothing comes of a type that no longer exists.
   if (type === null) return { ...shared, isFixed: true, isOn: false };

@@ -5,6 +5,7 @@ import { resourceKey } from "../key.ts";
 import { recipientLimits } from "./limits.ts";
 import { mergePatch, mergePatchOf } from "../merge-patch.ts";
 import { typePreferences } from "./preferences.ts";
+import { publicTexts } from "./public-texts.ts";
 import { route } from "./route.ts";
 import { priorities } from "../priority.ts";
 import { nameText, text } from "../text.ts";
@@ -30,6 +31,10 @@ const summaryActionLabels = z.strictObject({
 
 const parts = {
   name: nameText(200).meta({ example: "Task deadlines" }),
+  public: publicTexts.meta({
+    description: "How recipients see the type, in the preference centre and where they unsubscribe",
+    example: { name: "Deadlines", locales: { de: { name: "Fristen" } } },
+  }),
   priority: z.enum(priorities).meta({
     description: "The priority of messages whose request does not set one",
     example: "normal",
@@ -147,6 +152,7 @@ export const wholeTypeDefinition = z.strictObject(parts);
 /** A type's definition as a caller gives it: the parts left out take these defaults. */
 export const typeDefinition = z.strictObject({
   ...parts,
+  public: parts.public.default({}),
   priority: parts.priority.default("normal"),
   channels: parts.channels.default([...channels]),
   route: parts.route.default(null),

@@ -4,6 +4,7 @@ import { resourceKey } from "../key.ts";
 import { mergePatchOf } from "../merge-patch.ts";
 import { priorities } from "../priority.ts";
 import { trackingWish } from "../tracking/settings.ts";
+import { instantText } from "../time/instant.ts";
 import { weekdays } from "../time/local-time.ts";
 
 export const digestModes = ["immediate", "hourly", "daily", "weekly"] as const;
@@ -181,6 +182,10 @@ export const preferences = partly
       description:
         "What senders may know of emails to the recipient: with false, opens or clicks are not tracked. What is left out is as senders ask",
       example: { opens: false },
+    pausedUntil: instantText.meta({
+      description:
+        "Messages are held until this instant, as in a period of `doNotDisturb`. Left out, or in the past: they are not",
+      example: "2027-03-01T08:00:00Z",
     }),
   })
   .partial();
@@ -192,6 +197,8 @@ export const preferencesPatch = mergePatchOf(preferences);
 /** The preferences that apply to one recipient and one type. */
 export interface EffectivePreferences extends z.output<typeof preferenceDefaults> {
   types: Readonly<Record<string, TypeSwitch>>;
+  /** The instant until which the recipient has paused everything; left out if they never did. */
+  pausedUntil?: string;
 }
 
 /** The layers that a value may come from. Each overrides those before it. */
@@ -219,7 +226,7 @@ const noTypes = {};
 
 function override(
   base: z.output<typeof preferenceDefaults>,
-  by: Omit<Preferences, "types">,
+  by: Omit<Preferences, "types" | "pausedUntil">,
 ): z.output<typeof preferenceDefaults> {
   const merged = overlay(base, by);
   if (by.channels) merged.channels = overlay(base.channels, by.channels);

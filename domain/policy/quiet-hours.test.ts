@@ -328,3 +328,31 @@ describe("the quiet spans between two instants", () => {
     );
   });
 });
+
+describe("a pause", () => {
+  const nights = { ...noPeriods, quietHours: [{ start: "22:00", end: "07:00" }] };
+  const at = (text: string) => Date.parse(text);
+
+  it("holds messages until it ends, or until the period ends in which it ends", () => {
+    const now = at("2027-03-01T12:00:00Z");
+    const paused = (pausedUntil: string) => {
+      const quiet = quietUntil({ ...nights, pausedUntil }, "UTC", now);
+      return quiet && { ...quiet, until: new Date(quiet.until).toISOString() };
+    };
+    expect(paused("2027-03-01T13:00:00Z")).toEqual({
+      until: "2027-03-01T13:00:00.000Z",
+      reason: "do_not_disturb",
+    });
+    expect(paused("2027-03-20T23:00:00Z")?.until).toBe("2027-03-21T07:00:00.000Z");
+    expect(paused("2027-03-01T12:00:00Z")).toBeNull();
+  });
+
+  it("is one of the spans of quiet", () => {
+    const [from, until] = [at("2027-03-01T12:00:00Z"), at("2027-03-02T00:00:00Z")];
+    const pausedUntil = "2027-03-01T13:00:00Z";
+    expect(listQuietSpans({ ...nights, pausedUntil }, "UTC", from, until)).toEqual([
+      { from, until: at(pausedUntil), reason: "do_not_disturb" },
+      { from: at("2027-03-01T22:00:00Z"), until, reason: "quiet_hours" },
+    ]);
+  });
+});

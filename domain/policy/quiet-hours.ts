@@ -11,32 +11,33 @@ import { weekdays } from "../time/local-time.ts";
 
 type QuietTimes = Pick<
   EffectivePreferences,
-  "quietHours" | "quietHoursEnabled" | "doNotDisturb" | "doNotDisturbEnabled"
+  "quietHours" | "quietHoursEnabled" | "doNotDisturb" | "doNotDisturbEnabled" | "pausedUntil"
 >;
 
-/** Periods that hold messages: none of a kind that is switched off. */
-type QuietPeriods = Pick<QuietTimes, "quietHours" | "doNotDisturb">;
+/** Periods that hold messages: none of a kind that is switched off. `pausedUntilMs` is the end of a pause, in epoch milliseconds. */
+type QuietPeriods = Pick<QuietTimes, "quietHours" | "doNotDisturb"> & { pausedUntilMs: number };
 
 const none: [] = [];
 
 const findActivePeriods = (times: QuietTimes): QuietPeriods => ({
   quietHours: times.quietHoursEnabled ? times.quietHours : none,
   doNotDisturb: times.doNotDisturbEnabled ? times.doNotDisturb : none,
+  pausedUntilMs: times.pausedUntil === undefined ? -Infinity : Date.parse(times.pausedUntil),
 });
 
-/** Whether a recipient has periods that hold messages at some time of the week. */
+/** Whether a recipient has periods that hold messages at some time of the week, or has ever paused everything. */
 export function hasQuietTimes(times: QuietTimes): boolean {
   const { quietHours, doNotDisturb } = findActivePeriods(times);
-  return quietHours.length + doNotDisturb.length > 0;
+  return quietHours.length + doNotDisturb.length > 0 || times.pausedUntil !== undefined;
 }
 
-/** How far ahead the end of quiet is looked for. A recipient whose periods cover the whole week is decided again after this. */
+/** How far ahead of now, or of the end of a pause, the end of quiet is looked for. A recipient whose periods cover the whole week is decided again after this. */
 const horizonMs = 8 * dayMs;
 
 /**
  * Finds until when a recipient is not to be disturbed. A recipient is quiet while the local clock shows a time within one of
  * their periods: during both occurrences of an hour that is repeated, and never during one that is skipped. Periods of a kind that is
- * switched off do not count.
+ * switched off do not count. A pause is quiet for the reason `do_not_disturb`.
  * @param now epoch milliseconds
  * @returns `until`, the first instant after `now` outside every period, or 8 days after `now` if there is none before, with the
  * reason for which the recipient is quiet now; null if the recipient is not quiet now
@@ -47,12 +48,18 @@ export function quietUntil(
   now: number,
 ): { until: number; reason: "quiet_hours" | "do_not_disturb" } | null {
   if (!hasQuietTimes(times)) return null;
-  const { quietHours, doNotDisturb } = findActivePeriods(times);
+  const periods = findActivePeriods(times);
+  const isPaused = periods.pausedUntilMs > now;
   const shown = localTimeAt(zone, now);
-  const inQuietHours = countQuietMinutes(quietHours, shown);
-  if (inQuietHours === 0 && countDoNotDisturbMinutes(doNotDisturb, shown) === 0) return null;
+  const inQuietHours = isPaused ? 0 : countQuietMinutes(periods.quietHours, shown);
+  if (
+    !isPaused &&
+    inQuietHours === 0 &&
+    countDoNotDisturbMinutes(periods.doNotDisturb, shown) === 0
+  )
+    return null;
   return {
-    until: findEndOfQuiet({ quietHours, doNotDisturb }, zone, now),
+    until: findEndOfQuiet(periods, zone, Math.max(now, periods.pausedUntilMs)),
     reason: inQuietHours > 0 ? "quiet_hours" : "do_not_disturb",
   };
 }
@@ -96,9 +103,11 @@ export function listQuietSpans(
   from: number,
   until: number,
 ): QuietSpan[] {
-  const { quietHours, doNotDisturb } = findActivePeriods(times);
+  const { quietHours, doNotDisturb, pausedUntilMs } = findActivePeriods(times);
   const ofQuietHours: QuietSpan[] = [];
-  const ofDoNotDisturb: QuietSpan[] = [];
+  const ofDoNotDisturb: QuietSpan[] = [
+    { from, until: Math.min(pausedUntilMs, until), reason: "do_not_disturb" },
+  ];
   for (let at = from; at < until;) {
     const { offset, end } = clockSpanAt(zone, at);
     const last = Math.min(end, until);

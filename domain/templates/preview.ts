@@ -27,6 +27,7 @@ export type PreviewMessage = {
 /** What templates show as the addresses of an email in a preview, which belongs to no message. */
 const previewAddresses: EmailAddresses = {
   unsubscribeUrl: "https://example.org/u/preview",
+  preferencesUrl: "https://example.org/p/preview",
   browserUrl: "https://example.org/m/preview",
 };
 

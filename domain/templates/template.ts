@@ -32,25 +32,28 @@ export interface ActionLink {
 export interface EmailAddresses {
   /** Where the recipient unsubscribes; undefined if they cannot. */
   unsubscribeUrl?: string | undefined;
+  /** The recipient's preference centre. */
+  preferencesUrl?: string | undefined;
   /** Where a browser shows the message; undefined if none does. */
   browserUrl?: string | undefined;
 }
 
 /**
- * The variables of a template: the data, the actions if there are any, the addresses that there are, and the recipient. The latter three hide
- * data of the same names.
+ * The variables of a template: the data, the actions if there are any, the addresses that there are, and the recipient. All but the data hide data of
+ * the same names.
  */
 export function emailScope(
   recipient: RecipientScope,
   data: Record<string, unknown>,
   actions: readonly ActionLink[] = [],
-  { unsubscribeUrl, browserUrl }: EmailAddresses = {},
+  { unsubscribeUrl, preferencesUrl, browserUrl }: EmailAddresses = {},
 ): Record<string, unknown> {
   const { id, externalId, email, timeZone, locale, attributes } = recipient;
   const scope: Record<string, unknown> = { ...data };
   if (actions.length > 0) scope.actions = actions;
   if (unsubscribeUrl !== undefined) scope.unsubscribeUrl = unsubscribeUrl;
   if (browserUrl !== undefined) scope.browserUrl = browserUrl;
+  if (preferencesUrl !== undefined) scope.preferencesUrl = preferencesUrl;
   scope.recipient = { id, externalId, email, timeZone, locale, attributes };
   return scope;
 }

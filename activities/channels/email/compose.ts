@@ -49,6 +49,7 @@ export type ComposeRequest = Pick<
   | "email"
   | "list"
   | "tracking"
+  | "preferencesUrl"
   | "priority"
 > & { additions?: Additions };
 
@@ -127,6 +128,7 @@ export function createComposer({
       const changed = message.links;
       const scope = emailScope(recipient, request.data, request.actions, {
         unsubscribeUrl: request.list?.unsubscribeUrl,
+        preferencesUrl: request.preferencesUrl,
         browserUrl: message.namesView ? messageLinks?.viewUrl(messageId) : undefined,
       });
       const subject = headerText(renderSubject(message.email, scope, effort));
