@@ -18,7 +18,7 @@ import { type ApiDeps, createRouter, roleOf, type TableRow } from "./http/router
 import { createPathMatcher, routeTable } from "./openapi/document.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
 import { addLedgerMetrics } from "./operations/ledger-metrics.ts";
-import { createHolderReader } from "./recipients/links-routes.ts";
+import { createHolderReader } from "./recipients/holders.ts";
 import { recordReads } from "./recipients/record-reads.ts";
 import { type ApiRouter, resources } from "./resources.ts";
 import { createServices, type Services } from "./services.ts";

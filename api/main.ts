@@ -219,6 +219,14 @@ const app = createApp({
     mailboxShards: configuration.MAILBOX_SHARDS,
     campaignLanes: configuration.CAMPAIGN_LANES,
     sender: configuration.MAIL_FROM,
+    publicUrl: configuration.PUBLIC_URL,
+    brand: {
+      name: configuration.PAGES_NAME ?? configuration.MAIL_FROM.name,
+      color: configuration.PAGES_COLOR,
+      logo: configuration.PAGES_LOGO ?? null,
+      imprint: configuration.PAGES_IMPRINT ?? null,
+      imprintUrl: configuration.PAGES_IMPRINT_URL ?? null,
+    },
     mailDomains: [configuration.MAIL_FROM.mailbox.domain, ...configuration.MAIL_FROM_DOMAINS],
     vapidPublicKey: configuration.VAPID_PUBLIC_KEY ?? null,
     endpoints: {

@@ -78,6 +78,9 @@ import { routingOrderRoutes } from "./routing-rules/order-routes.ts";
 import { routingPreviewRoutes } from "./routing-rules/preview-routes.ts";
 import { routingRuleRoutes } from "./routing-rules/routes.ts";
 import { searchRoutes } from "./search/routes.ts";
+import { preferenceLinkRoutes } from "./preference-centre/link-routes.ts";
+import { preferenceCentreRoutes } from "./preference-centre/routes.ts";
+import { pageAssetRoutes } from "./recipient-pages/asset-routes.ts";
 import { scriptRoutes } from "./scripts/routes.ts";
 import { statsRoutes } from "./stats/routes.ts";
 import { segmentRoutes } from "./segments/routes.ts";
@@ -187,6 +190,8 @@ export const resources = {
   ],
   stats: [statsRoutes],
   scripts: [scriptRoutes],
+  recipientPages: [pageAssetRoutes],
+  preferenceCentre: [preferenceLinkRoutes, preferenceCentreRoutes],
 } as const;
 
 type Router = ReturnType<(typeof resources)[keyof typeof resources][number]>;

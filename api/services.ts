@@ -21,6 +21,7 @@ import {
   createNotificationTypeLookup,
   type NotificationTypeLookup,
 } from "./notification-types/lookup.ts";
+import { createRecipientPages, type RecipientPages } from "./recipient-pages/page.ts";
 import { createTemplateRendering, type TemplateRendering } from "./templates/rendering.ts";
 import { createTemplateVersions, type TemplateVersions } from "./templates/version-cache.ts";
 
@@ -33,6 +34,8 @@ export interface Services extends ApiDeps {
   /** Null if no OpenID provider is configured. */
   openIdProvider: OpenIdProvider | null;
   tokens: Tokens;
+  /** The pages of recipients who follow links. */
+  pages: RecipientPages;
   /** Reads the policy and the notification types in force. */
   readPolicySnapshot: ReadRulebook;
   readLedger: LedgerReader;
@@ -77,6 +80,7 @@ export function createServices(deps: ApiDeps): Services {
     sessions: createSessions({ pool: lookupPool, clock, bootstrapKey: config.apiKey }),
     openIdProvider: config.openId && new OpenIdProvider(config.openId, openIdOutbound(config)),
     tokens: createTokens(config.tokenSecrets),
+    pages: createRecipientPages(config.brand),
     readPolicySnapshot,
     readLedger,
     templateVersions: createTemplateVersions(executeOn(lookupPool)),

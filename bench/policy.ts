@@ -158,6 +158,8 @@ function createWorld(
       mailboxShards: 1,
       campaignLanes: 1,
       sender: parseSender("Tidings <tidings@example.org>")!,
+      publicUrl: "https://tidings.example.org",
+      brand: { name: "Example", color: "#1d4ed8", logo: null, imprint: null, imprintUrl: null },
       mailDomains: ["example.org"],
       maxUnsent: 10_000_000,
       maxScheduled: 10_000_000,

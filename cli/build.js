@@ -92,11 +92,10 @@ function compile() {
 
 /** The scripts that the API serves to browsers as they are: each path, and that of its copy. @returns {[string, string][]} */
 function scriptsForBrowsers() {
-  const folder = join(root, "api/push/browser");
-  return files(folder, (path) => path.endsWith(".js")).map((path) => [
-    path,
-    join(dist, relative(root, path)),
-  ]);
+  const folders = ["api/push/browser", "api/preference-centre/browser"];
+  return folders
+    .flatMap((folder) => files(join(root, folder), (path) => path.endsWith(".js")))
+    .map((path) => [path, join(dist, relative(root, path))]);
 }
 
 function copyScripts() {

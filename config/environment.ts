@@ -8,10 +8,11 @@ import { type MasterKey, parseMasterKeys } from "../domain/sealing/master-keys.t
 import { publicKey } from "../domain/push-subscription.ts";
 import { operatorRoles } from "../domain/role.ts";
 import { isSigningSecret } from "../domain/signature.ts";
-import { nameText } from "../domain/text.ts";
+import { nameText, text } from "../domain/text.ts";
 import { webUrl } from "../domain/web-url.ts";
 import { hostName, isLoopback } from "../lib/allowed-hosts.ts";
 import { dkimKeys } from "./dkim.ts";
+import { pageColor, pagePicture } from "./page-style.ts";
 import { providerList, smtpServers } from "./providers.ts";
 import { parseSubnet, type Subnet } from "../lib/outbound/addresses.ts";
 
@@ -392,6 +393,29 @@ export const variables = {
     .describe(
       "Address of the API at which it becomes known which emails were opened and which links were followed ([tracking](tracking.md)). A host of its own keeps these addresses apart from the others: nothing else is served under it. Without it, `PUBLIC_URL` is used.",
     ),
+  PAGES_NAME: nameText(100)
+    .optional()
+    .describe(
+      "Name of the organisation on the [pages for recipients](preference-centre.md). Without it, the name in `MAIL_FROM`.",
+    ),
+  PAGES_COLOR: pageColor
+    .default("#1d4ed8")
+    .describe(
+      "Colour of the header and the buttons of the pages for recipients, such as `#1d4ed8`. White text on it must have a contrast of 4.5 to 1.",
+    ),
+  PAGES_LOGO: pagePicture
+    .optional()
+    .describe(
+      "File of the logo on the pages for recipients: a PNG, JPEG or SVG of at most 200 KiB that can be seen on `PAGES_COLOR`. Without it, the pages show the name.",
+    ),
+  PAGES_IMPRINT: text(1_000)
+    .optional()
+    .describe(
+      "Text at the end of the pages for recipients that says who is responsible for the messages, in lines: name and postal address.",
+    ),
+  PAGES_IMPRINT_URL: webUrl
+    .optional()
+    .describe("Address of a page with the full imprint, to which the pages for recipients link."),
   EVENTS_URL: webUrl
     .optional()
     .describe(
@@ -620,6 +644,11 @@ export const apiVariables = [
   "SEALING_KEYS",
   "PUBLIC_URL",
   "TRACKING_URL",
+  "PAGES_NAME",
+  "PAGES_COLOR",
+  "PAGES_LOGO",
+  "PAGES_IMPRINT",
+  "PAGES_IMPRINT_URL",
   "VAPID_PUBLIC_KEY",
   "PUSH_SERVICES",
   "HTTP_ALLOW_PRIVATE",

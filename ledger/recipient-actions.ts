@@ -243,6 +243,15 @@ export async function learnEngagedHour(
   await execute(learnHourStatement, { recipientId, hour });
 }
 
+const forgetHoursStatement = defineStatement<{ recipientId: string }>(
+  "UPDATE recipients SET engaged_hours = '{}' WHERE id = :recipientId::uuid",
+);
+
+/** Forgets the hours in which a recipient has viewed messages. */
+export async function forgetEngagedHours(execute: Execute, recipientId: string): Promise<void> {
+  await execute(forgetHoursStatement, { recipientId });
+}
+
 /** The statuses of deliveries that may have arrived, and that a snooze repeats. */
 const repeatedStatuses: readonly DeliveryStatus[] = [
   "sending",

@@ -7,7 +7,7 @@ import type { ApiEnv } from "../http/context.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
-import { linkHeaders, pageHeaders, renderPage } from "../recipient-pages/page.ts";
+import { linkHeaders } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 
 /** The longest token that is accepted, in characters. Every token that Tidings makes is shorter; most of its length is the address of a view. */
@@ -107,15 +107,16 @@ const act = defineRoute({
 
 /** The routes with which recipients act on a message. The token in a link authorises the request. */
 export function actionRoutes(services: Services) {
+  const { pages } = services;
   const perform = createPerformer(services);
   const read = (encoded: string) => readAction(services, encoded);
 
   return createRouter()
     .openapi(follow, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const action = await read(c.req.valid("param").token);
         if (action.action.action !== "view") {
-          return c.body(renderPage(toQuestionPage(action.action)), 200, pageHeaders);
+          return c.body(pages.render(toQuestionPage(action.action)), 200, pages.headers);
         }
         // A HEAD request shows the content to nobody, so it is not recorded as a view.
         if (c.req.method !== "HEAD")
@@ -131,11 +132,11 @@ export function actionRoutes(services: Services) {
       }),
     )
     .openapi(press, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const result = await perform(c, await read(c.req.valid("param").token));
         if (!acceptsHtml(c)) return sendOutcome(c, result);
         return result.url === null
-          ? c.body(renderPage(toConfirmationPage(result)), 200, pageHeaders)
+          ? c.body(pages.render(toConfirmationPage(result)), 200, pages.headers)
           : c.body(null, 303, { ...linkHeaders, Location: new URL(result.url).href });
       }),
     )

@@ -62,7 +62,7 @@ const show = defineRoute({
 });
 
 /** The routes of emails in a browser. The token in a link authorises the request. */
-export function browserViewRoutes({ config, publicPool, templateRendering }: Services) {
+export function browserViewRoutes({ config, pages, publicPool, templateRendering }: Services) {
   const { tokenSecrets: secrets, publicUrl } = config;
   const tokens = createTrackingTokens(secrets);
   const links = createActionLinks({ secrets, publicUrl });
@@ -78,7 +78,7 @@ export function browserViewRoutes({ config, publicPool, templateRendering }: Ser
   }
 
   return createRouter().openapi(show, (c) =>
-    withErrorPage(c, async () => {
+    withErrorPage(c, pages, async () => {
       const { token } = c.req.valid("param");
       const message = tokens.verifyMessage("view", token);
       if (message === null || "group" in message)

@@ -99,18 +99,21 @@ export function authenticate({
         if (purpose && !token.purposes.includes(purpose)) throw lacksPurpose(purpose);
         c.set("recipientId", recipientId);
         c.set("recipientToken", token);
-        c.set("caller", {
-          id: "recipient",
-          scope: publicId("recipient", recipientId),
-          role: null,
-          scopes: null,
-          requestsPerMinute: recipientRequestsPerMinute,
-        });
+        c.set("caller", recipientCaller(recipientId));
       }
     }
     await next();
   });
 }
+
+/** A recipient as the caller of a request for themselves. */
+export const recipientCaller = (recipientId: string): Caller => ({
+  id: "recipient",
+  scope: publicId("recipient", recipientId),
+  role: null,
+  scopes: null,
+  requestsPerMinute: recipientRequestsPerMinute,
+});
 
 const keyHelp = "Send an API key as Authorization: Bearer <key>.";
 

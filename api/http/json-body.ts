@@ -10,9 +10,6 @@ import { type JsonReading, readStrictJson } from "./strict-json.ts";
 
 const mediaType = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
-const formMediaType =
-  /^application\/x-www-form-urlencoded\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
-
 /** Makes the problem of a body that is not JSON in UTF-8, the only character set that JSON allows (RFC 8259, section 8.1). */
 export const unsupportedBody = (given = "") =>
   new Problem(
@@ -20,6 +17,13 @@ export const unsupportedBody = (given = "") =>
     `Send the body as application/json in UTF-8${given && `, not as ${given.slice(0, 100)}`}.`,
     { headers: { Accept: "application/json" } },
   );
+
+const formMediaType = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
+
+const unsupportedForm = () =>
+  new Problem("unsupported-media-type", "Send the form as application/x-www-form-urlencoded.", {
+    headers: { Accept: "application/x-www-form-urlencoded" },
+  });
 
 /** Refuses a compressed body, because size limits apply to the bytes that are sent. */
 export function refuseEncoded(encoding: string | undefined): void {
@@ -41,7 +45,7 @@ const leastBodies = 4;
 
 /**
  * Reads the body of a request, if it has one, as JSON in UTF-8, and checks that it is unambiguous and can be stored
- * (`readStrictJson`); a route may take a form instead. The value becomes the variable `body`, undefined if there is none, and validators find it too. The class of the
+ * (`readStrictJson`). Of a route that takes a form, only validators find the body. The value becomes the variable `body`, undefined if there is none, and validators find it too. The class of the
  * route limits its size and the time in which it must arrive; the memory of all bodies together is bounded too. The body of a request
  * without a route, or with one that takes a stream, is left unread.
  */
@@ -65,9 +69,8 @@ export function jsonBody(configuredBytes: number) {
     });
     try {
       // A public route without a body ignores the form that a browser or a mail program may send.
-      const isIgnored = row.access === "public" && !row.readsBody;
-      const text = isIgnored ? "" : row.takesForm ? readForm(c, body.bytes) : readText(c, body.bytes);
-      c.set("body", text === "" || row.takesForm ? undefined : readValue(text));
+      const text = row.access === "public" && !row.readsBody ? "" : readText(c, body.bytes);
+      c.set("body", text === "" || row.readsForm ? undefined : readValue(text));
       // Hono looks here for a body that has been read. It accepts promises, although its types do not.
       c.req.bodyCache.text = Promise.resolve(text) as unknown as string;
       await next();
@@ -80,20 +83,9 @@ export function jsonBody(configuredBytes: number) {
 function readText(c: Context<ApiEnv>, bytes: Uint8Array): string {
   if (bytes.length === 0) return "";
   const contentType = c.req.header("content-type") ?? "";
-  if (!mediaType.test(contentType)) throw unsupportedBody(contentType);
-  refuseEncoded(c.req.header("content-encoding"));
-  return decode(bytes);
-}
-
-/** Reads a form as a browser sends it. Its validator parses and checks the fields. */
-function readForm(c: Context<ApiEnv>, bytes: Uint8Array): string {
-  const contentType = c.req.header("content-type") ?? "";
-  if (!formMediaType.test(contentType))
-    throw new Problem(
-      "unsupported-media-type",
-      "Send the body as application/x-www-form-urlencoded in UTF-8.",
-      { headers: { Accept: "application/x-www-form-urlencoded" } },
-    );
+  const isForm = c.get("route")?.readsForm ?? false;
+  if (isForm ? !formMediaType.test(contentType) : !mediaType.test(contentType))
+    throw isForm ? unsupportedForm() : unsupportedBody(contentType);
   refuseEncoded(c.req.header("content-encoding"));
   return decode(bytes);
 }

@@ -102,6 +102,16 @@ export const routeClasses = {
     waitSeconds: 2,
     connections: "shared",
   },
+  selfService: {
+    purpose: "the preference centre, whose links are verified before anything else is read",
+    body: 16 * kib,
+    bodySeconds: 10,
+    atOnce: 8,
+    perCaller: 2,
+    waiting: 64,
+    waitSeconds: 2,
+    connections: "shared",
+  },
   stream: {
     purpose: "opening streams, which are bounded by numbers of their own once they are open",
     body: 0,

@@ -19,6 +19,7 @@ import { invalid, problemDetails } from "./problem.ts";
 import type { RouteClassName } from "./route-classes.ts";
 import { fieldErrors } from "./validation.ts";
 import type { HitBuffer } from "../tracking/hit-buffer.ts";
+import type { Brand } from "../recipient-pages/brand.ts";
 import type { Wakes } from "../wakes.ts";
 
 /** The dependencies of an app. The code that creates the app also closes them. */
@@ -80,6 +81,10 @@ interface ApiConfig {
   campaignLanes: number;
   /** The sender of emails for which nothing else names one. */
   sender: Sender;
+  /** The URL at which recipients reach the API, without a trailing slash. */
+  publicUrl: string;
+  /** How the pages for recipients look. */
+  brand: Brand;
   /** Domains that emails may be sent from, in their ASCII form. */
   mailDomains: readonly string[];
   /** The public key with which browsers subscribe to push; null if this installation has no keys for push. */
@@ -260,8 +265,8 @@ export interface TableRow {
   needsProof: boolean;
   /** Whether the route reads its body. A route that does not ignores any body. */
   readsBody: boolean;
-  /** Whether its body is a form of a page, not JSON. */
-  takesForm: boolean;
+  /** Whether its body is a form, as a page without a script sends it, and not JSON. */
+  readsForm: boolean;
 }
 
 /** Makes the row of a route that was defined by `defineRoute`. */
@@ -284,7 +289,7 @@ export function tableRow(route: RouteConfig): TableRow {
     crossOrigin: crossOrigin === true,
     needsProof: needsProof === true,
     readsBody: route.request?.body !== undefined,
-    takesForm: formType in (route.request?.body?.content ?? {}),
+    readsForm: route.request?.body?.content[formType] !== undefined,
   };
 }
 

@@ -1,12 +1,22 @@
 import { createHash } from "node:crypto";
+import { raw } from "hono/html";
+import type { Brand } from "./brand.ts";
+import { type Html, html } from "./html.ts";
+import { styleOf } from "./style.ts";
 
-/** A page for a recipient who followed a link. It needs no script, and reveals nothing about the recipient. */
+/** A page for a recipient who followed a link. It needs no script. */
 export interface Page {
   /** The code of the language of its texts. */
   lang: string;
   title: string;
   texts: readonly string[];
   buttons: readonly PageButton[];
+  /** What follows the texts and buttons; left out for a short page, which is centred. */
+  content?: Html;
+  /** The way from the address of the page to that of the API: `../` by default, for `/u/{token}`. */
+  root?: string;
+  /** The name of a script that the page can do without (api/recipient-pages/asset-routes.ts). */
+  script?: string;
 }
 
 /** A button that sends a POST. */
@@ -18,18 +28,6 @@ export interface PageButton {
   isSecondary?: boolean;
 }
 
-const style =
-  ":root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:20vh auto;padding:0 1rem;text-align:center}h1{font-size:1.6rem}button{font:inherit;min-height:2.75rem;padding:.5em 1.5em;margin:.25rem}.secondary{background:none;border:0;color:inherit;text-decoration:underline}.fields{text-align:start}.fields label{display:block;margin:1rem 0 .25rem}.fields input:not([type=checkbox]){font:inherit;box-sizing:border-box;width:100%;min-height:2.75rem;padding:.25em .5em}.fields .choice{display:flex;align-items:center;gap:.5rem;min-height:2.75rem;margin:0}.choice input{width:1.25rem;height:1.25rem}.fields button{width:100%;margin:1.5rem 0 0}.away{position:absolute;left:-999rem}[role=alert]{font-weight:600}";
-
-/** The Content-Security-Policy of a page: it allows only the page’s own style, and its forms to be sent to the same server. */
-const policy = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'`,
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
 /** Headers of every answer to a link. The link is a secret of its recipient, so nothing may store it or pass it on. */
 export const linkHeaders = {
   "Cache-Control": "no-store",
@@ -37,43 +35,71 @@ export const linkHeaders = {
   "X-Robots-Tag": "noindex",
 } as const;
 
-export const pageHeaders = {
-  ...linkHeaders,
-  "Content-Type": "text/html; charset=utf-8",
-  "Content-Security-Policy": policy,
-  "X-Content-Type-Options": "nosniff",
-} as const;
+/** The pages of recipients, in the style of the organisation. */
+export interface RecipientPages {
+  headers: Readonly<Record<string, string>>;
+  render(page: Page): string;
+}
 
-export const renderPage = ({ texts, buttons, ...page }: Page): string =>
-  renderShell(
-    page,
-    texts.map((text) => `<p>${escapeHtml(text)}</p>\n`).join("") +
-      buttons.map(renderButton).join(""),
-  );
+export function createRecipientPages(brand: Brand): RecipientPages {
+  const style = styleOf(brand.color);
+  // A page may have only its own style, the scripts and the logo of the API, and forms that are sent to it.
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'`,
+    "img-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+  return {
+    headers: {
+      ...linkHeaders,
+      "Content-Type": "text/html; charset=utf-8",
+      "Content-Security-Policy": policy,
+      "X-Content-Type-Options": "nosniff",
+    },
+    render: (page) => String(renderPage(page, brand, style)),
+  };
+}
 
-/** Renders a page around HTML in which everything is escaped. */
-export function renderShell({ lang, title }: Pick<Page, "lang" | "title">, html: string): string {
-  return `<!doctype html>
+const renderPage = (
+  { lang, title, texts, buttons, content, root = "../", script }: Page,
+  brand: Brand,
+  style: string,
+): Html =>
+  html`<!doctype html>
 <html lang="${lang}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escapeHtml(title)}</title>
-<style>${style}</style>
+<title>${title} · ${brand.name}</title>
+<style>${raw(style)}</style>
+${script !== undefined && html`<script type="module" src="${root}pages/${script}"></script>`}
 </head>
-<body>
-<h1>${escapeHtml(title)}</h1>
-${html}</body>
+<body${content === undefined && raw(' class="short"')}>
+<header class="brand"><div>${brand.logo ? html`<img src="${root}pages/logo" alt="${brand.name}" />` : brand.name}</div></header>
+<main>
+<h1>${title}</h1>
+${texts.map((text) => html`<p>${text}</p> `)}${buttons.length > 0 && html`<div class="row">${buttons.map(renderButton)}</div>`}
+${content}
+</main>
+${renderImprint(brand)}
+</body>
 </html>
 `;
-}
 
-const renderButton = ({ text, query, isSecondary }: PageButton): string =>
-  `<form method="post"${query === undefined ? "" : ` action="?${query}"`}><button type="submit"${isSecondary ? ' class="secondary"' : ""}>${escapeHtml(text)}</button></form>\n`;
+const renderImprint = ({ name, imprint, imprintUrl }: Brand) =>
+  (imprint !== null || imprintUrl !== null) &&
+  html`<footer>
+    ${imprint ?? name}${
+      imprintUrl !== null &&
+      html` <a href="${imprintUrl}" rel="noreferrer">${new URL(imprintUrl).host}</a>`
+    }
+  </footer>`;
 
-export const escapeHtml = (text: string) =>
-  text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
+const renderButton = ({ text, query, isSecondary }: PageButton): Html =>
+  html`<form method="post" ${query !== undefined && html` action="?${query}"`}>
+    <button type="submit" ${isSecondary && raw(' class="secondary"')}>${text}</button>
+  </form>`;

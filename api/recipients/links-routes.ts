@@ -1,12 +1,13 @@
+import { z } from "@hono/zod-openapi";
+import { createActionLinks } from "../../domain/action-links.ts";
 import { publicId } from "../../domain/ids.ts";
+import { preferenceLinkMs } from "../../domain/preference-links.ts";
 import { recipientReference } from "../../domain/recipient.ts";
-import { createGatherer } from "../../lib/gathering.ts";
 import { announceChange } from "../inbox/announce.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
-import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
-import type { TokenHolder } from "../http/auth.ts";
+import { createRouter, defineRoute, problemResponse, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
-import { lockRecipient, recipientParams, refuseAbsent } from "./store.ts";
+import { lockRecipient, readRecipient, recipientParams, refuseAbsent } from "./store.ts";
 
 const revoke = defineRoute({
   method: "post",
@@ -20,8 +21,52 @@ const revoke = defineRoute({
   responses: { 204: { description: "The links and tokens are revoked" }, ...problemResponse },
 });
 
+const makeLink = defineRoute({
+  method: "post",
+  path: "/v1/recipients/{recipient}/preference-links",
+  access: "sender",
+  summary: "Create a link to the preference centre of a recipient",
+  description:
+    "Whoever has the link can read and change the recipient's preferences for 90 days, and within a day download and erase everything that is known of them. Give it to the recipient only. POST /v1/recipients/{recipient}/revoke-links revokes it.",
+  request: { params: recipientParams },
+  responses: responses(
+    201,
+    "The link. Tidings does not store it",
+    z
+      .object({
+        url: z.url().openapi({
+          example: "https://notify.example.org/p/5QGTl7Zzc3V4ephbaI4Qq6sBAAAAAGpJ0oBk5e2c3VxeJ8n",
+        }),
+        expiresAt: z.iso.datetime(),
+      })
+      .openapi("PreferenceLink"),
+  ),
+});
+
 export function recipientLinkRoutes(services: Services) {
-  return createRouter().openapi(revoke, async (c) => {
+  const { config, clock } = services;
+  const links = createActionLinks({ secrets: config.tokenSecrets, publicUrl: config.publicUrl });
+
+  const router = createRouter().openapi(makeLink, async (c) => {
+    const named = recipientReference(c.req.valid("param").recipient);
+    const now = clock();
+    const expiresAt = new Date(now.getTime() + preferenceLinkMs).toISOString();
+    const url = await withAuditedTransaction(c, services, async (tx) => {
+      const { id, linksEpoch: epoch } = await readRecipient(tx, named);
+      return {
+        body: links.forPreferences(id, { epoch, now }),
+        changes: [
+          {
+            action: "preferences.issue_link",
+            resource: publicId("recipient", id),
+            after: { expiresAt },
+          },
+        ],
+      };
+    });
+    return c.json({ url, expiresAt }, 201);
+  });
+  return router.openapi(revoke, async (c) => {
     const named = recipientReference(c.req.valid("param").recipient);
     await withAuditedTransaction(c, services, async (tx) => {
       const row = await lockRecipient(tx, named);
@@ -35,33 +80,5 @@ export function recipientLinkRoutes(services: Services) {
       };
     });
     return c.body(null, 204);
-  });
-}
-
-/** Recipients that one statement looks up. Only one such statement runs at a time, because anybody with a token may send any number of requests. */
-const lookupBatchSize = 500;
-
-const holdersSql = {
-  name: "find-token-holders",
-  text: `SELECT id, links_epoch AS epoch, erased_at IS NOT NULL AS "isErased" FROM recipients WHERE id = ANY($1::uuid[])`,
-};
-
-/** Makes a function that reads what the tokens of a recipient, a UUID, must agree with; null if there is no such recipient. */
-export function createHolderReader({ lookupPool }: Pick<Services, "lookupPool">) {
-  const readHolders = async (ids: readonly string[]) => {
-    const values = [[...new Set(ids)]];
-    const { rows } = await lookupPool.query<TokenHolder & { id: string }>({
-      ...holdersSql,
-      values,
-    });
-    const found = new Map(rows.map((row) => [row.id, row]));
-    return ids.map((id) => found.get(id) ?? null);
-  };
-  return createGatherer<string, TokenHolder | null>({
-    doTogether: readHolders,
-    doApart: async (id) => (await readHolders([id]))[0]!,
-    isOneItemsFault: () => false,
-    most: lookupBatchSize,
-    atOnce: 1,
   });
 }

@@ -1,6 +1,5 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { mergePatch } from "../../domain/merge-patch.ts";
 import { typeKey } from "../../domain/policy/notification-type.ts";
 import {
   type Preferences,
@@ -15,12 +14,13 @@ import { pageOf } from "../http/pages.ts";
 import {
   changePreferences,
   examplePreferences,
+  mergePreferences,
   preferencesAnswer,
   preferencesJson,
   readStated,
   type RecipientPreferences,
 } from "./preferences.ts";
-import { invalid, notFound } from "../http/problem.ts";
+import { notFound } from "../http/problem.ts";
 import { readRecipient, type RecipientName, recipientParams } from "./store.ts";
 import {
   type Access,
@@ -30,7 +30,6 @@ import {
   problemResponse,
   responses,
 } from "../http/router.ts";
-import { fieldErrors } from "../http/validation.ts";
 import { versionMetadata, versionMetadataJson, versionInPath } from "../http/version-metadata.ts";
 import type { Services } from "../services.ts";
 
@@ -205,12 +204,3 @@ export function preferenceRoutes(services: Services) {
       return c.json({ ...versionMetadataJson(row), preferences: readStated(row.document) }, 200);
     });
 }
-
-/** Merges a patch into stated preferences. Throws a problem if the result is not valid. */
-const mergePreferences =
-  (patch: unknown) =>
-  (stated: Preferences): Preferences => {
-    const parsed = preferences.safeParse(mergePatch(stated, patch));
-    if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
-    return parsed.data;
-  };

@@ -29,6 +29,7 @@ import { trimPreferenceVersions } from "./preference-versions.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { releaseFor } from "../deliveries/release.ts";
+import { fieldErrors } from "../http/validation.ts";
 import type { Services } from "../services.ts";
 import { executeIn } from "../../ledger/sql.ts";
 
@@ -272,6 +273,15 @@ export function refineTypes({ types }: Rulebook) {
       context.addIssue({ code: "custom", path: ["preferences", "types", key], message });
   };
 }
+
+/** Merges a patch into stated preferences. Throws a problem if the result is not valid. */
+export const mergePreferences =
+  (patch: unknown) =>
+  (stated: Preferences): Preferences => {
+    const parsed = preferences.safeParse(mergePatch(stated, patch));
+    if (!parsed.success) throw invalid(fieldErrors(parsed.error, "body"));
+    return parsed.data;
+  };
 
 /** Changes the stated preferences of a recipient to those that `change` derives from the current ones. */
 export async function changePreferences(

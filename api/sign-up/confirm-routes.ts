@@ -3,7 +3,7 @@ import { createConfirmationTokens } from "../../domain/sign-up-tokens.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
-import { type Page, pageHeaders, renderPage } from "../recipient-pages/page.ts";
+import type { Page } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { type Confirming, createConfirming } from "./confirm.ts";
 import { signUpWordsFor } from "./words.ts";
@@ -69,7 +69,7 @@ function toPage({ locale, state, names }: Confirming): Page {
 
 /** The routes of links that confirm subscriptions. The token in a link authorises the request. */
 export function confirmRoutes(services: Services) {
-  const { clock, config } = services;
+  const { clock, config, pages } = services;
   const tokens = createConfirmationTokens(config.tokenSecrets);
   const { read, confirm } = createConfirming(services);
   function verify(token: string) {
@@ -81,15 +81,15 @@ export function confirmRoutes(services: Services) {
 
   return createRouter()
     .openapi(show, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const confirming = await read(verify(c.req.valid("param").token));
-        return c.body(renderPage(toPage(confirming)), 200, pageHeaders);
+        return c.body(pages.render(toPage(confirming)), 200, pages.headers);
       }),
     )
     .openapi(press, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const confirming = await confirm(c, verify(c.req.valid("param").token));
-        return c.body(renderPage(toPage(confirming)), 200, pageHeaders);
+        return c.body(pages.render(toPage(confirming)), 200, pages.headers);
       }),
     );
 }

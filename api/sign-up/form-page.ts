@@ -1,4 +1,5 @@
-import { escapeHtml, renderShell } from "../recipient-pages/page.ts";
+import { type Html, html } from "../recipient-pages/html.ts";
+import type { Page } from "../recipient-pages/page.ts";
 import type { SignUpWords } from "./words.ts";
 
 /** The form by which strangers sign up. It needs no script. */
@@ -12,30 +13,54 @@ export interface FormPage {
   entered?: { email: string; name: string; fault: string };
 }
 
-const field = (name: string, label: string, attributes: string) =>
-  `<label for="${name}">${escapeHtml(label)}</label>\n<input id="${name}" name="${name}" ${attributes}>\n`;
-
-export function renderForm({ words, topics, form, entered }: FormPage): string {
-  const [only] = topics;
+export function toFormPage({ words, topics, form, entered }: FormPage): Page {
   const names = topics.map(({ name }) => name).join(", ");
-  const value = (text: string | undefined) => (text ? ` value="${escapeHtml(text)}"` : "");
-  const fault = entered ? `<p role="alert">${escapeHtml(entered.fault)}</p>\n` : "";
-  const choices =
-    topics.length === 1
-      ? `<input type="hidden" name="topic" value="${escapeHtml(only!.key)}">\n`
-      : topics
-          .map(
-            ({ key, name, isChosen }) =>
-              `<label class="choice"><input type="checkbox" name="topic" value="${escapeHtml(key)}"${isChosen ? " checked" : ""}> ${escapeHtml(name)}</label>\n`,
-          )
-          .join("");
-  const body = `<p>${escapeHtml(words.asks.replace("{topics}", () => names))}</p>
-${fault}<form method="post" class="fields">
-${choices}${field("email", words.email, `type="email" required maxlength="254" autocomplete="email"${value(entered?.email)}${entered ? ' aria-invalid="true"' : ""}`)}${field("name", words.name, `maxlength="100" autocomplete="name"${value(entered?.name)}`)}<div class="away" aria-hidden="true"><label>${escapeHtml(words.empty)} <input name="website" tabindex="-1" autocomplete="off"></label></div>
-<input type="hidden" name="form" value="${form}">
-<button type="submit">${escapeHtml(words.send)}</button>
-</form>
-<p>${escapeHtml(words.privacy)}</p>
-`;
-  return renderShell({ lang: words.lang, title: words.title }, body);
+  const content = html`${entered && html`<p role="alert" class="error">${entered.fault}</p>`}
+    <form method="post" class="card">
+      ${topics.length === 1 ? html`<input type="hidden" name="topic" value="${topics[0]!.key}" />` : topics.map(renderChoice)}
+      <div class="item">
+        <label for="email">${words.email}</label>
+        <input
+          id="email"
+          name="email"
+          type="email"
+          required
+          maxlength="254"
+          autocomplete="email"
+          value="${entered?.email ?? ""}"
+          ${entered && html`aria-invalid="true"`}
+        />
+      </div>
+      <div class="item">
+        <label for="name">${words.name}</label>
+        <input
+          id="name"
+          name="name"
+          maxlength="100"
+          autocomplete="name"
+          value="${entered?.name ?? ""}"
+        />
+      </div>
+      <div class="away" aria-hidden="true">
+        <label>${words.empty} <input name="website" tabindex="-1" autocomplete="off" /></label>
+      </div>
+      <input type="hidden" name="form" value="${form}" />
+      <div class="row"><button type="submit">${words.send}</button></div>
+    </form>
+    <p class="soft">${words.privacy}</p>`;
+  return {
+    lang: words.lang,
+    title: words.title,
+    texts: [words.asks.replace("{topics}", () => names)],
+    buttons: [],
+    content,
+  };
 }
+
+const renderChoice = ({ key, name, isChosen }: FormPage["topics"][number]): Html =>
+  html`<div>
+    <label class="check"
+      ><input type="checkbox" name="topic" value="${key}" ${isChosen && html`checked`} />
+      ${name}</label
+    >
+  </div>`;

@@ -9,9 +9,8 @@ import { type KnownTopic, readTopicsByKey } from "../../ledger/topics.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute, formContent, jsonContent, responses } from "../http/router.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
-import { pageHeaders, renderPage } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
-import { renderForm } from "./form-page.ts";
+import { toFormPage } from "./form-page.ts";
 import { createSignUpLimits } from "./limits.ts";
 import { signUp } from "./sign-up.ts";
 import { type SignUpWords, signUpWordsFor, signUpWordsOf } from "./words.ts";
@@ -132,7 +131,7 @@ const sendJson = defineRoute({
 
 /** The routes by which strangers sign up. Nothing that they answer depends on what is known of an address. */
 export function signUpRoutes(services: Services) {
-  const { publicPool, clock, config } = services;
+  const { publicPool, clock, config, pages } = services;
   const forms = createFormTokens(config.tokenSecrets);
   const limit = createSignUpLimits();
 
@@ -159,16 +158,20 @@ export function signUpRoutes(services: Services) {
 
   return createRouter()
     .openapi(show, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const { topic } = c.req.valid("param");
         const { also = [], lang } = c.req.valid("query");
         const words = wordsOf(lang, c.req.header("accept-language"));
         const topics = choiceOf(await readOffered([topic, ...also]), words, [topic]);
-        return c.body(renderForm({ words, topics, form: forms.sign(clock()) }), 200, pageHeaders);
+        return c.body(
+          pages.render(toFormPage({ words, topics, form: forms.sign(clock()) })),
+          200,
+          pages.headers,
+        );
       }),
     )
     .openapi(send, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const { topic } = c.req.valid("param");
         const { also = [], lang } = c.req.valid("query");
         const { email, name, website, form, topic: given = [] } = c.req.valid("form");
@@ -191,13 +194,13 @@ export function signUpRoutes(services: Services) {
         if (fault !== null) {
           const topics = choiceOf(offered, words, keys);
           const entered = { email, name, fault };
-          const page = renderForm({
+          const page = toFormPage({
             words,
             topics,
             form: forms.renew(form, clock()),
             entered,
           });
-          return c.body(page, 422, pageHeaders);
+          return c.body(pages.render(page), 422, pages.headers);
         }
         // Programs fill in every field. They are answered like people, so that they learn nothing.
         if (website === "")
@@ -211,13 +214,13 @@ export function signUpRoutes(services: Services) {
             textVersion: consentTextVersion,
             requestId: c.get("requestId"),
           });
-        const page = renderPage({
+        const page = pages.render({
           lang: words.lang,
           title: words.sentTitle,
           texts: [words.sent, words.sentNote],
           buttons: [],
         });
-        return c.body(page, 200, pageHeaders);
+        return c.body(page, 200, pages.headers);
       }),
     )
     .openapi(sendJson, async (c) => {

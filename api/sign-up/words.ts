@@ -63,7 +63,8 @@ const de: SignUpWords = {
   again: "Bitte prüfen Sie Ihre Angaben und senden Sie sie noch einmal.",
   sentTitle: "Bitte prüfen Sie Ihre E-Mails",
   sent: "Falls die Adresse diese Nachrichten empfangen kann, ist eine Nachricht mit einem Link unterwegs. Folgen Sie dem Link, um die Anmeldung zu bestätigen.",
-  sentNote: "Nichts angekommen? Sehen Sie im Spam-Ordner nach, oder versuchen Sie es in einer Stunde noch einmal.",
+  sentNote:
+    "Nichts angekommen? Sehen Sie im Spam-Ordner nach, oder versuchen Sie es in einer Stunde noch einmal.",
   confirmTitle: "Anmeldung bestätigen",
   confirmAsks: "Nachrichten zu „{topics}“ per E-Mail erhalten?",
   confirm: "Bestätigen",
@@ -111,7 +112,8 @@ const es: SignUpWords = {
   again: "Revise los datos y envíelos de nuevo.",
   sentTitle: "Revise su correo",
   sent: "Si la dirección puede recibir estos mensajes, hay un mensaje con un enlace en camino. Siga el enlace para confirmar.",
-  sentNote: "¿No llega nada? Búsquelo en el correo no deseado, o inténtelo de nuevo dentro de una hora.",
+  sentNote:
+    "¿No llega nada? Búsquelo en el correo no deseado, o inténtelo de nuevo dentro de una hora.",
   confirmTitle: "Confirmar la suscripción",
   confirmAsks: "¿Recibir por correo mensajes sobre «{topics}»?",
   confirm: "Confirmar",

@@ -9,7 +9,7 @@ import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
-import { linkHeaders, pageHeaders, renderPage } from "../recipient-pages/page.ts";
+import { linkHeaders } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { followRedirectSwitch } from "./redirect-switch.ts";
 
@@ -80,7 +80,7 @@ const click = defineRoute({
 });
 
 /** The routes of what is tracked of emails. The token in an address authorises the request. */
-export function trackingRoutes({ config, clock, hits, hub, publicPool }: Services) {
+export function trackingRoutes({ config, clock, hits, hub, pages, publicPool }: Services) {
   const tokens = createTrackingTokens(config.tokenSecrets);
   const redirects = followRedirectSwitch(executeOn(publicPool));
   hub.whenClosed(() => redirects.stop());
@@ -106,7 +106,7 @@ export function trackingRoutes({ config, clock, hits, hub, publicPool }: Service
 
   return createRouter()
     .openapi(open, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const message = tokens.verifyMessage(
           "open",
           c.req.valid("param").token.replace(/\.gif$/, ""),
@@ -117,7 +117,7 @@ export function trackingRoutes({ config, clock, hits, hub, publicPool }: Service
       }),
     )
     .openapi(click, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const named = c.req.valid("param");
         const message = tokens.verifyMessage("click", named.token);
         const link = tokens.verifyLink(named.link);
@@ -127,7 +127,7 @@ export function trackingRoutes({ config, clock, hits, hub, publicPool }: Service
           throw new Problem("gone", "The links of this message were switched off.");
         record(c, message, "click", number);
         return url === ""
-          ? c.body(renderPage(nowhere), 200, pageHeaders)
+          ? c.body(pages.render(nowhere), 200, pages.headers)
           : c.body(null, 302, { ...linkHeaders, Location: url });
       }),
     );

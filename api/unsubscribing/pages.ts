@@ -16,6 +16,10 @@ const undo = (words: UnsubscribeWords): PageButton => ({
   isSecondary: true,
 });
 
+/** Offers to choose instead of stopping: by a link that is sent, because the link of the page is for unsubscribing only. */
+const chooseInstead = (words: UnsubscribeWords, { isReachable }: Subscription): PageButton[] =>
+  isReachable ? [{ text: words.chooseInstead, query: "choice=link", isSecondary: true }] : [];
+
 /** Makes the page that a link to unsubscribe shows. Programs that check links follow them but press no buttons, so they unsubscribe nobody. */
 export function toSubscriptionPage(subscription: Subscription): Page {
   const words = wordsFor(subscription.locale);
@@ -25,14 +29,21 @@ export function toSubscriptionPage(subscription: Subscription): Page {
       lang: words.lang,
       title: words.title,
       texts: [fill(words.fixed, subscription)],
-      buttons: subscription.isAllOff ? [] : [stopAll(words)],
+      buttons: [
+        ...(subscription.isAllOff ? [] : [stopAll(words)]),
+        ...chooseInstead(words, subscription),
+      ],
     };
   if (!isOn) return toUnsubscribedPage(subscription);
   return {
     lang: words.lang,
     title: words.title,
     texts: [typeName === null ? words.asksAll : fill(words.asksType, subscription)],
-    buttons: [{ text: words.stop }, ...(typeName === null ? [] : [stopAll(words)])],
+    buttons: [
+      { text: words.stop },
+      ...(typeName === null ? [] : [stopAll(words)]),
+      ...chooseInstead(words, subscription),
+    ],
   };
 }
 
@@ -59,6 +70,14 @@ function toUnsubscribedPage(subscription: Subscription): Page {
     lang: words.lang,
     title: words.doneTitle,
     texts: ofType ? [fill(words.doneType, subscription)] : [words.doneAll, words.stillComes],
-    buttons: isKnown ? [undo(words), ...(ofType ? [stopAll(words)] : [])] : [],
+    buttons: isKnown
+      ? [undo(words), ...(ofType ? [stopAll(words)] : []), ...chooseInstead(words, subscription)]
+      : [],
   };
+}
+
+/** Makes the page that answers whoever asked for a link to their preferences. */
+export function toLinkSentPage(locale: string | null): Page {
+  const words = wordsFor(locale);
+  return { lang: words.lang, title: words.title, texts: [words.linkSent], buttons: [] };
 }

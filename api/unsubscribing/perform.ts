@@ -41,6 +41,8 @@ export interface Subscription {
   isOn: boolean;
   /** Whether no email comes that can be switched off: the address is suppressed, or there is none. */
   isAllOff: boolean;
+  /** Whether there is an address to which a link to the preferences can be sent. */
+  isReachable: boolean;
 }
 
 /** Of a recipient who was erased, or never existed here: nothing comes. */
@@ -50,7 +52,11 @@ const nobody: Subscription = {
   isFixed: false,
   isOn: false,
   isAllOff: true,
+  isReachable: false,
 };
+
+/** Who chooses from what, and by which message; null in the preference centre. */
+type Choosing = Omit<Unsubscription, "message"> & { message: Unsubscription["message"] | null };
 
 /** How often the links of one recipient can be looked at in a minute, and one link can change something: more often than a person would. */
 const maxLooks = 120;
@@ -67,7 +73,11 @@ export function createUnsubscribing(
   const findType = async (id: string | null) =>
     id === null ? null : ((await readRulebook()).types.get(id) ?? null);
 
-  async function read({ recipientId, typeId, topicId }: Unsubscription): Promise<Subscription> {
+  async function read({
+    recipientId,
+    typeId,
+    topicId,
+  }: Omit<Choosing, "message">): Promise<Subscription> {
     limitUses([{ key: recipientId, max: maxLooks }]);
     const type = await findType(typeId);
     const subscriber = await readSubscriber(executeOn(publicPool), recipientId, { lock: false });
@@ -79,7 +89,7 @@ export function createUnsubscribing(
 
   async function change(
     c: Context<ApiEnv>,
-    { recipientId, typeId, topicId, message }: Unsubscription,
+    { recipientId, typeId, topicId, message }: Choosing,
     choice: Choice,
   ): Promise<Subscription> {
     limitUses([{ key: `${recipientId} ${topicId ?? typeId}`, max: maxChanges }]);
@@ -92,7 +102,7 @@ export function createUnsubscribing(
       const record = (key: string | null) =>
         recordSubscription(execute, {
           kind: isWanted ? "recipient.resubscribed" : "recipient.unsubscribed",
-          deliveryId: "delivery" in message ? message.delivery : null,
+          deliveryId: message !== null && "delivery" in message ? message.delivery : null,
           recipientId,
           type: key,
         });
@@ -149,7 +159,12 @@ async function describeSubscription(
   const { locale, email } = subscriber;
   const pair = { channel: "email", address: email } as const;
   const isAllOff = email === null || (await readSuppressions(client, [pair]))(pair) !== null;
-  const shared = { locale, typeName: type && showType(type, locale).name, isAllOff };
+  const shared = {
+    locale,
+    typeName: type && showType(type, locale).name,
+    isAllOff,
+    isReachable: email !== null,
+  };
   if (typeId === null) return { ...shared, isFixed: false, isOn: !isAllOff };
   // Nothing comes of a type that no longer exists.
   if (type === null) return { ...shared, isFixed: true, isOn: false };

@@ -3,9 +3,10 @@ import { createUnsubscribeTokens, type Unsubscription } from "../../domain/unsub
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
-import { linkHeaders, pageHeaders, renderPage } from "../recipient-pages/page.ts";
+import { linkHeaders } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
-import { toConfirmationPage, toSubscriptionPage } from "./pages.ts";
+import { createLinkSender } from "../preference-centre/send-link.ts";
+import { toConfirmationPage, toLinkSentPage, toSubscriptionPage } from "./pages.ts";
 import { choices, createUnsubscribing } from "./perform.ts";
 
 const params = z.object({
@@ -54,11 +55,14 @@ const press = defineRoute({
   request: {
     params,
     query: z.object({
-      choice: z.enum(choices).default("listed").openapi({
-        description:
-          "`listed` unsubscribes from what the link names, `all` from all email that can be switched off, and `undo` subscribes again",
-        example: "listed",
-      }),
+      choice: z
+        .enum([...choices, "link"])
+        .default("listed")
+        .openapi({
+          description:
+            "`listed` unsubscribes from what the link names, `all` from all email that can be switched off, and `undo` subscribes again. `link` changes nothing: it sends the recipient a link to their preference centre, because this link is for unsubscribing only",
+          example: "listed",
+        }),
     }),
   },
   responses: {
@@ -72,8 +76,10 @@ const press = defineRoute({
 
 /** The routes of links to unsubscribe. The token in a link authorises the request. */
 export function unsubscribeRoutes(services: Services) {
+  const { pages } = services;
   const tokens = createUnsubscribeTokens(services.config.tokenSecrets);
   const { read, change } = createUnsubscribing(services);
+  const links = createLinkSender(services);
   function verify(token: string): Unsubscription {
     const verified = tokens.verify(token);
     if (verified === null)
@@ -83,17 +89,23 @@ export function unsubscribeRoutes(services: Services) {
 
   return createRouter()
     .openapi(show, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const subscription = await read(verify(c.req.valid("param").token));
-        return c.body(renderPage(toSubscriptionPage(subscription)), 200, pageHeaders);
+        return c.body(pages.render(toSubscriptionPage(subscription)), 200, pages.headers);
       }),
     )
     .openapi(press, (c) =>
-      withErrorPage(c, async () => {
+      withErrorPage(c, pages, async () => {
         const named = verify(c.req.valid("param").token);
-        const subscription = await change(c, named, c.req.valid("query").choice);
+        const { choice } = c.req.valid("query");
+        if (choice === "link") {
+          const { locale, isReachable } = await read(named);
+          if (isReachable) await links.toRecipient(named.recipientId, c.get("requestId"));
+          return c.body(pages.render(toLinkSentPage(locale)), 200, pages.headers);
+        }
+        const subscription = await change(c, named, choice);
         return acceptsHtml(c)
-          ? c.body(renderPage(toConfirmationPage(subscription)), 200, pageHeaders)
+          ? c.body(pages.render(toConfirmationPage(subscription)), 200, pages.headers)
           : c.body("", 200, { ...linkHeaders, "Content-Type": "text/plain; charset=utf-8" });
       }),
     );

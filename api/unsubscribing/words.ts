@@ -1,3 +1,5 @@
+import { languageOf } from "../recipient-pages/languages.ts";
+
 /** The texts of the pages on which recipients unsubscribe, in one language. `{type}` is the name of a notification type. */
 export interface UnsubscribeWords {
   /** The code of the language, for the page. */
@@ -18,6 +20,8 @@ export interface UnsubscribeWords {
   onType: string;
   onAll: string;
   fixed: string;
+  chooseInstead: string;
+  linkSent: string;
 }
 
 const en: UnsubscribeWords = {
@@ -36,6 +40,8 @@ const en: UnsubscribeWords = {
   onType: "You receive emails of the kind “{type}” again.",
   onAll: "You receive these emails again.",
   fixed: "Emails of the kind “{type}” cannot be switched off.",
+  chooseInstead: "Choose what I get instead",
+  linkSent: "An email with a link to your settings is on its way.",
 };
 
 const de: UnsubscribeWords = {
@@ -55,6 +61,8 @@ const de: UnsubscribeWords = {
   onType: "Sie erhalten wieder E-Mails der Art „{type}“.",
   onAll: "Sie erhalten diese E-Mails wieder.",
   fixed: "E-Mails der Art „{type}“ lassen sich nicht abschalten.",
+  chooseInstead: "Stattdessen auswählen, was ich erhalte",
+  linkSent: "Eine E-Mail mit einem Link zu Ihren Einstellungen ist unterwegs.",
 };
 
 const fr: UnsubscribeWords = {
@@ -74,6 +82,8 @@ const fr: UnsubscribeWords = {
   onType: "Vous recevez à nouveau les e-mails « {type} ».",
   onAll: "Vous recevez à nouveau ces e-mails.",
   fixed: "Les e-mails « {type} » ne peuvent pas être désactivés.",
+  chooseInstead: "Choisir plutôt ce que je reçois",
+  linkSent: "Un e-mail avec un lien vers vos réglages est en route.",
 };
 
 const es: UnsubscribeWords = {
@@ -92,12 +102,11 @@ const es: UnsubscribeWords = {
   onType: "Vuelve a recibir los correos «{type}».",
   onAll: "Vuelve a recibir estos correos.",
   fixed: "Los correos «{type}» no se pueden desactivar.",
+  chooseInstead: "Elegir en su lugar qué recibo",
+  linkSent: "Un correo con un enlace a sus ajustes va de camino.",
 };
 
-const languages: readonly UnsubscribeWords[] = [en, de, fr, es];
+const languages = { en, de, fr, es };
 
 /** The texts in the language of a locale such as `de-AT`; English where there are none in that language. */
-export function wordsFor(locale: string | null): UnsubscribeWords {
-  const language = locale?.toLowerCase().split("-")[0];
-  return languages.find(({ lang }) => lang === language) ?? en;
-}
+export const wordsFor = (locale: string | null): UnsubscribeWords => languages[languageOf(locale)];

@@ -1,0 +1,76 @@
+import { z } from "@hono/zod-openapi";
+import { emailAddress } from "../../domain/recipient.ts";
+import { problemDetails } from "../http/problem.ts";
+import { createRouter, defineRoute } from "../http/router.ts";
+import { createUseLimit } from "../http/use-limit.ts";
+import { withErrorPage } from "../recipient-pages/error-page.ts";
+import { languageOfBrowser } from "../recipient-pages/languages.ts";
+import type { Services } from "../services.ts";
+import { toLinkPage, toLinkSentPage } from "./page.ts";
+import { createLinkSender } from "./send-link.ts";
+import { centreWords } from "./words/words.ts";
+
+/** How many links one network address can ask for in a minute. */
+const maxAsked = 10;
+
+const html = { "text/html": { schema: z.string() } };
+const failure = {
+  description: "It failed, or there were too many requests",
+  content: { "application/problem+json": { schema: problemDetails }, ...html },
+};
+const failures = { "4XX": failure, "5XX": failure };
+
+const show = defineRoute({
+  method: "get",
+  path: "/p",
+  access: "public",
+  class: "page",
+  summary: "Show the page on which recipients ask for a link to their preferences",
+  responses: { 200: { description: "A page with a form", content: html }, ...failures },
+});
+
+const ask = defineRoute({
+  method: "post",
+  path: "/p",
+  access: "public",
+  summary: "Send the recipients with an email address a link to their preferences",
+  description:
+    "The answer is the same, and comes as soon, whether the address is known or not. A recipient gets at most one email within ten minutes.",
+  request: {
+    body: {
+      required: true,
+      content: {
+        "application/x-www-form-urlencoded": {
+          schema: z.object({
+            email: emailAddress.meta({
+              description: "The email address",
+              example: "ada@example.org",
+            }),
+          }),
+        },
+      },
+    },
+  },
+  responses: { 200: { description: "A page that says so", content: html }, ...failures },
+});
+
+/** The routes by which recipients get a link to their preferences. */
+export function preferenceLinkRoutes(services: Services) {
+  const { pages } = services;
+  const links = createLinkSender(services);
+  const limitUses = createUseLimit();
+
+  return createRouter()
+    .openapi(show, (c) => {
+      const words = centreWords(languageOfBrowser(c.req.header("accept-language")));
+      return c.body(pages.render(toLinkPage(words, "")), 200, pages.headers);
+    })
+    .openapi(ask, (c) =>
+      withErrorPage(c, pages, async () => {
+        limitUses([{ key: c.get("address") ?? "unknown", max: maxAsked }]);
+        links.toAddress(c.req.valid("form").email, c.get("requestId"));
+        const words = centreWords(languageOfBrowser(c.req.header("accept-language")));
+        return c.body(pages.render(toLinkSentPage(words)), 200, pages.headers);
+      }),
+    );
+}

@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import { describeError } from "../../config/describe-error.ts";
+import { publicId } from "../../domain/ids.ts";
+import { newNotification } from "../../domain/notification.ts";
+import { minuteMs } from "../../domain/time/durations.ts";
+import { createUseLimit } from "../http/use-limit.ts";
+import type { Caller } from "../http/keyring.ts";
+import { acceptNotification } from "../notifications/accept.ts";
+import { acceptanceOf } from "../notifications/accept-request.ts";
+import { readRecipients } from "../recipients/store.ts";
+import { pageLanguages } from "../recipient-pages/languages.ts";
+import type { Services } from "../services.ts";
+import { type CentreWords, centreWords } from "./words/words.ts";
+
+/** The author of emails with links. */
+const author: Caller = {
+  id: "tidings",
+  scope: "tidings",
+  role: "admin",
+  scopes: null,
+  requestsPerMinute: null,
+};
+
+/** A recipient gets one email in each of these spans of time, however often somebody asks. */
+const spanMs = 10 * minuteMs;
+/** How often an address can be asked for in a minute. More often, nothing is looked up. */
+const maxAsked = 3;
+/** The recipients with one address who get a link each: more share an address by mistake. */
+const mostRecipients = 5;
+/** The requests that may be worked on at once. Further ones are dropped, since their callers can ask again. */
+const mostAtOnce = 20;
+
+/** The email with a link, in every language of the pages. The link itself is made when the email is sent, so that it is stored nowhere. */
+const contentOf = ({ mailSubject, mailText, mailButton }: CentreWords) => ({
+  subject: mailSubject,
+  html: `<p>${mailText}</p><p><a href="{{ preferencesUrl }}">${mailButton}</a></p>`,
+});
+const [, ...others] = pageLanguages;
+const content = {
+  email: contentOf(centreWords("en")),
+  locales: Object.fromEntries(
+    others.map((locale) => [locale, { email: contentOf(centreWords(locale)) }]),
+  ),
+};
+
+/** Sends recipients links to their preferences by email: as critical notifications, which quiet times, limits and unsubscribing do not hold. */
+export interface LinkSender {
+  /** Sends a link to a recipient, a UUID, unless they have just been sent one. */
+  toRecipient(recipientId: string, requestId: string): Promise<void>;
+  /**
+   * Begins to send links to the recipients with an address, and returns at once: neither the answer nor the time it takes says whether the address is known.
+   */
+  toAddress(email: string, requestId: string): void;
+}
+
+export function createLinkSender(services: Services): LinkSender {
+  const { acceptTogether, wakes, clock, publicPool } = services;
+  const logger: Pick<Logger, "warn"> = services.logger;
+  const limitUses = createUseLimit();
+  let working = 0;
+
+  async function toRecipient(recipientId: string, requestId: string): Promise<void> {
+    const span = Math.floor(clock().getTime() / spanMs);
+    const notification = newNotification.parse({
+      recipients: [publicId("recipient", recipientId)],
+      content,
+      priority: "critical",
+      route: { stages: [{ via: ["email"] }] },
+    });
+    const { queues } = await acceptNotification(
+      acceptanceOf(services, acceptTogether),
+      notification,
+      { caller: author, requestId, address: null },
+      {
+        scope: author.scope,
+        key: hash(`preference link ${recipientId} ${span}`),
+        hash: hash("preference link"),
+      },
+    );
+    for (const queue of queues) wakes.queue(queue, { requestId });
+  }
+
+  async function findAndSend(email: string, requestId: string): Promise<void> {
+    limitUses([{ key: email.toLowerCase(), max: maxAsked }]);
+    const newest = {
+      field: "createdAt",
+      kind: "creation",
+      after: null,
+      direction: "desc",
+      take: mostRecipients,
+    } as const;
+    for (const { id } of await readRecipients(publicPool, { email }, newest))
+      await toRecipient(id, requestId);
+  }
+
+  return {
+    toRecipient,
+    toAddress(email, requestId) {
+      if (working >= mostAtOnce) {
+        logger.warn({ requestId }, "a link to preferences was not sent: too many are asked for");
+        return;
+      }
+      working += 1;
+      findAndSend(email, requestId)
+        .catch((error: unknown) =>
+          logger.warn(
+            { requestId, error: describeError(error) },
+            "a link to preferences was not sent",
+          ),
+        )
+        .finally(() => (working -= 1));
+    },
+  };
+}
+
+const hash = (text: string) => createHash("sha256").update(text).digest("hex");
