@@ -4,6 +4,7 @@ export const styleOf = (color: string): string =>
 :root{color-scheme:light dark;--brand:${color};--page:#f4f5f7;--card:#fff;--text:#1b1f27;--soft:#4a5160;--line:#8b92a0;--hair:#dde0e6;--warn:#fff4d6;--warn-line:#b7791f;--good:#e4f5e9;--good-line:#2f7d4a;--bad:#b3261e;--bad-soft:#fdecea;--quiet:var(--brand)}
 @media(prefers-color-scheme:dark){:root{--page:#14161b;--card:#1e2128;--text:#eceef2;--soft:#b6bcc8;--line:#7d8594;--hair:#343944;--warn:#3a2f12;--warn-line:#d9a441;--good:#16321f;--good-line:#58b878;--bad:#ff9d94;--bad-soft:#3b1b19;--quiet:#8fb0ff}}
 *{box-sizing:border-box}
+[hidden]{display:none!important}
 html{background:var(--page);color:var(--text);-webkit-text-size-adjust:100%}
 body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0;overflow-wrap:break-word}
 .brand{background:var(--brand);color:#fff;padding:.75rem 1rem}
@@ -49,7 +50,6 @@ label.check{display:inline-flex;align-items:center;gap:.6rem;min-height:2.75rem;
 .checks{display:flex;flex-wrap:wrap;gap:0 .75rem}
 .origin{color:var(--soft);font-size:1rem;display:flex;flex-wrap:wrap;align-items:center;gap:0 .5rem;min-height:0}
 .locked{color:var(--soft)}
-.locked::before{content:"\\1F512\\FE0E  ";speak:never}
 .spans{list-style:none;padding:0;margin:.5rem 0}
 .span{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:end;padding:.6rem 0;border-top:1px solid var(--hair)}
 .span>label:not(.check){display:flex;flex-direction:column;font-size:1rem;color:var(--soft)}
@@ -71,6 +71,7 @@ week-grid td[data-part]{background:linear-gradient(135deg,var(--quiet) 50%,var(-
 week-grid td[aria-selected=true]{box-shadow:inset 0 0 0 2px var(--text)}
 week-grid td:focus-visible{outline-offset:0;z-index:1;position:relative}
 @media(max-width:26rem){.card{padding:1rem}.row button,.row .button{flex:1 1 auto;justify-content:center}}
+@media(pointer:coarse){week-grid table{min-width:76rem}}
 @media(forced-colors:active){week-grid td[data-quiet]{forced-color-adjust:none}}
 `
     .trim()

@@ -32,6 +32,9 @@ export const reveal = (recipient: string) => answerOf(one.reveal.$post({ param: 
 export const issueToken = (recipient: string, expiresInSeconds: number) =>
   answerOf(one["preference-tokens"].$post({ param: { recipient }, json: { expiresInSeconds } }));
 
+export const createPreferenceLink = (recipient: string) =>
+  answerOf(one["preference-links"].$post({ param: { recipient } }));
+
 export const revokeLinks = (recipient: string) =>
   answerOf(one["revoke-links"].$post({ param: { recipient } }));
 

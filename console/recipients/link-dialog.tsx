@@ -6,16 +6,20 @@ import { Instant } from "../parts/instant.tsx";
 import { CopyButton, ProblemBanner } from "../parts/states.tsx";
 import { showToast } from "../parts/toast.tsx";
 import { formatNoun } from "../words/numbers.ts";
-import { issueToken, revokeLinks } from "./actions.ts";
+import { createPreferenceLink, issueToken, revokeLinks } from "./actions.ts";
 import styles from "./link-dialog.module.css";
 
 const daySeconds = 86_400;
 const choices = [1, 7, 30, 90];
 
-/** Creates a token with which the recipient manages their preferences, and revokes all that exist. */
+/** Creates a link to the preference centre of a recipient, or a token for an application of theirs, and revokes all that exist. */
 export function LinkDialog({ recipient, onClose }: { recipient: string; onClose: () => void }) {
   const [days, setDays] = useState(7);
-  const [made, setMade] = useState<{ token: string; expiresAt: string } | null>(null);
+  const [made, setMade] = useState<{
+    noun: "link" | "token";
+    text: string;
+    expiresAt: string;
+  } | null>(null);
   const [error, setError] = useState<unknown>(null);
   const attempt = async (work: () => Promise<void>) => {
     setError(null);
@@ -25,6 +29,14 @@ export function LinkDialog({ recipient, onClose }: { recipient: string; onClose:
       setError(failure);
     }
   };
+  const makeLink = async () => {
+    const { url, expiresAt } = await createPreferenceLink(recipient);
+    setMade({ noun: "link", text: url, expiresAt });
+  };
+  const makeToken = async () => {
+    const { token, expiresAt } = await issueToken(recipient, days * daySeconds);
+    setMade({ noun: "token", text: token, expiresAt });
+  };
   const revoke = async () => {
     await revokeLinks(recipient);
     setMade(null);
@@ -32,7 +44,7 @@ export function LinkDialog({ recipient, onClose }: { recipient: string; onClose:
   };
   return (
     <Dialog
-      title="Token for preferences"
+      title="Link to preferences"
       onClose={onClose}
       footer={
         <>
@@ -44,15 +56,14 @@ export function LinkDialog({ recipient, onClose }: { recipient: string; onClose:
               Done
             </Button>
           ) : (
-            <Button
-              kind="primary"
-              needs="sender"
-              onClick={() =>
-                void attempt(async () => setMade(await issueToken(recipient, days * daySeconds)))
-              }
-            >
-              Create a token
-            </Button>
+            <>
+              <Button needs="sender" onClick={() => void attempt(makeToken)}>
+                Create a token
+              </Button>
+              <Button kind="primary" needs="sender" onClick={() => void attempt(makeLink)}>
+                Create a link
+              </Button>
+            </>
           )}
         </>
       }
@@ -66,18 +77,23 @@ export function LinkDialog({ recipient, onClose }: { recipient: string; onClose:
               <Instant at={made.expiresAt} />.
             </p>
             <p className={styles.token}>
-              <code>{made.token}</code>
-              <CopyButton text={made.token} label="Copy the token" />
+              <code>{made.text}</code>
+              <CopyButton text={made.text} label={`Copy the ${made.noun}`} />
             </p>
           </>
         ) : (
           <>
             <p>
-              Everybody who has the token can read and change the preferences of the recipient, and
-              see what waits for them, without signing in.
+              Everybody who has the link or the token can read and change the preferences of the
+              recipient, and see what waits for them, without signing in.
+            </p>
+            <p>
+              The link opens the preference centre for 90 days, and within a day it also allows the
+              recipient to download and erase everything. A token is for an application that shows
+              the preferences itself.
             </p>
             <Fields>
-              <Field label="Valid for">
+              <Field label="A token is valid for">
                 {(control) => (
                   <select
                     {...control}

@@ -11,6 +11,7 @@ afterAll(() => api.stop());
 
 const path = "/v1/notification-types";
 const defaults = {
+  public: {},
   priority: "normal",
   channels: ["email", "push", "in_app", "sms", "webhook"],
   route: null,

@@ -60,6 +60,7 @@ describe("the preferences of a recipient", () => {
       ["habit.reminder", "report.weekly", "security.alert", "task.deadline"].map((key) => ({
         key,
         name: expect.any(String),
+        shown: expect.objectContaining({ name: expect.any(String), isListed: true }),
         on: true,
         channels: channels.map((channel) => ({ channel, on: true })),
         from: "type",

@@ -93,6 +93,7 @@ class WeekGrid extends HTMLElement {
     this.#build();
     this.#read();
     this.#list().addEventListener("input", () => this.#read());
+    this.addEventListener("focusin", (event) => this.#arrive(event.target));
     this.addEventListener("keydown", (event) => this.#press(event));
     this.addEventListener("pointerdown", (event) => this.#begin(event));
     this.addEventListener("pointermove", (event) => this.#extend(event));
@@ -272,6 +273,15 @@ class WeekGrid extends HTMLElement {
     this.#write();
     this.#show();
     this.#status.textContent = this.#text("unsaved");
+  }
+
+  /** Keeps the keyboard where the focus is, whatever has put it there. @param {EventTarget | null} target */
+  #arrive(target) {
+    const place = target instanceof HTMLElement ? target.dataset["place"] : undefined;
+    const [row, column] = place?.split(" ").map(Number) ?? [];
+    if (row === undefined || column === undefined) return;
+    this.#focus = { row, column };
+    this.#show();
   }
 
   #isFocusQuiet() {
