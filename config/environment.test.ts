@@ -79,6 +79,7 @@ describe("the environment", () => {
       "ALERT_RECIPIENTS",
       "API_HOST",
       "CONSOLE_ENVIRONMENT",
+      "INBOUND_HOST",
       "OIDC_CLIENT_ID",
       "OIDC_CLIENT_SECRET",
       "OIDC_GROUPS_CLAIM",

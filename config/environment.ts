@@ -59,6 +59,16 @@ const mailFromDomains = z
   })
   .prefault("");
 
+/** The schema of one domain; the result is its ASCII form in lower case. */
+const mailDomain = z.string().transform((text, context): string => {
+  const mailbox = parseMailbox(`a@${text}`);
+  if (mailbox !== null) return mailbox.domain.toLowerCase();
+  context.addIssue({ code: "custom", message: "must be a domain such as bounces.example.org" });
+  return z.NEVER;
+});
+
+const pem = z.string().regex(/^-----BEGIN [A-Z ]+-----/, "must be in PEM");
+
 /** The schema of external ids in a list. */
 const externalIds = z
   .string()
@@ -473,6 +483,27 @@ export const variables = {
   DKIM_KEYS: dkimKeys.describe(
     "Keys that sign mail with [DKIM](deliverability.md#dkim), separated by white space: each is the name of its DNS record and the file of its private key, such as `s1._domainkey.example.org=/run/secrets/dkim.pem`. Without keys, mail leaves unsigned, and a relay may sign it.",
   ),
+  BOUNCE_DOMAIN: mailDomain
+    .optional()
+    .describe(
+      "Domain to which undeliverable messages are returned, such as `bounces.example.org`. Its MX record names the host of `npm run inbound` ([bounces](deliverability.md#bounces-and-complaints)). Without it, they are returned to the address of `MAIL_FROM`, which Tidings does not read. All processes need the same value.",
+    ),
+  INBOUND_HOST: z
+    .string()
+    .min(1)
+    .default("127.0.0.1")
+    .describe("Address on which `npm run inbound` listens for returned messages."),
+  INBOUND_PORT: wholeNumber(0, 65_535, 2525).describe(
+    "Port on which `npm run inbound` listens for returned messages. Other mail servers deliver to port 25: forward it to this one.",
+  ),
+  INBOUND_TLS_CERT: pem
+    .optional()
+    .describe(
+      "Certificate, with its chain, in PEM, with which `npm run inbound` offers STARTTLS. `INBOUND_TLS_CERT_FILE` names its file. Without it, returned messages arrive unencrypted.",
+    ),
+  INBOUND_TLS_KEY: pem
+    .optional()
+    .describe("Private key of `INBOUND_TLS_CERT` in PEM. Required with it."),
   ALERT_RECIPIENTS: externalIds.describe(
     "External ids of the recipients who get [alerts](alerts.md), separated by spaces. Tidings notifies them as it notifies everybody: by the channels that they have addresses for.",
   ),
@@ -578,6 +609,8 @@ const companions: Partial<Record<Variable, Variable>> = {
   OIDC_ISSUER: "OIDC_CLIENT_ID",
   OIDC_CLIENT_ID: "OIDC_CLIENT_SECRET",
   OIDC_CLIENT_SECRET: "OIDC_ROLES",
+  INBOUND_TLS_CERT: "INBOUND_TLS_KEY",
+  INBOUND_TLS_KEY: "INBOUND_TLS_CERT",
 };
 
 /**
@@ -685,6 +718,7 @@ export const workerVariables = [
   "PROVIDERS",
   "MAIL_FROM",
   "DKIM_KEYS",
+  "BOUNCE_DOMAIN",
   "ALERT_EMAILS",
   "SEND_DEADLINE_MS",
   "ANSWER_DEADLINE_MS",
@@ -702,4 +736,18 @@ export const workerVariables = [
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
   "OTEL_SERVICE_NAME",
+] as const;
+
+/** The variables that the process reads that receives returned messages. */
+export const inboundVariables = [
+  "DATABASE_URL",
+  "DATABASE_CONNECTIONS",
+  "LOG_LEVEL",
+  "MAILBOX_SHARDS",
+  "TOKEN_SECRET",
+  "BOUNCE_DOMAIN",
+  "INBOUND_HOST",
+  "INBOUND_PORT",
+  "INBOUND_TLS_CERT",
+  "INBOUND_TLS_KEY",
 ] as const;

@@ -2,6 +2,7 @@ import type { RecipientAction } from "./action.ts";
 import { createPreferenceTokens } from "./preference-links.ts";
 import { dayMs } from "./time/durations.ts";
 import { type ActionTarget, createTokens } from "./tokens.ts";
+import { createReturnAddresses } from "./return-addresses.ts";
 import { createUnsubscribeTokens, type Unsubscription } from "./unsubscribing.ts";
 
 interface Signing {
@@ -21,6 +22,11 @@ export interface ActionLinks {
   forUnsubscribing(unsubscription: Unsubscription): string;
   /** Creates the link to a recipient's preference centre. It is valid for 90 days. */
   forPreferences(recipientId: string, signing: Signing): string;
+  /**
+   * Creates the `mailto:` address by which a mail program unsubscribes its reader; null where no mail is received. The address names the message. The
+   * subject contains the token of the link too, which still works when the message is no longer stored.
+   */
+  forUnsubscribingByMail(unsubscription: Unsubscription): string | null;
 }
 
 const lifetimeMs = 30 * dayMs;
@@ -28,17 +34,22 @@ const lifetimeMs = 30 * dayMs;
 /**
  * @param secrets the secrets for `createTokens`
  * @param publicUrl the URL at which recipients reach the API, without a trailing slash
+ * @param bounceDomain the domain whose mail we receive; left out where there is none
  */
 export function createActionLinks({
   secrets,
   publicUrl,
+  bounceDomain,
 }: {
   secrets: readonly string[];
   publicUrl: string;
+  bounceDomain?: string | undefined;
 }): ActionLinks {
   const tokens = createTokens(secrets);
   const unsubscribeTokens = createUnsubscribeTokens(secrets);
   const preferenceTokens = createPreferenceTokens(secrets);
+  const addresses =
+    bounceDomain === undefined ? null : createReturnAddresses(secrets, bounceDomain);
   const expiryOf = (now: Date) => new Date(now.getTime() + lifetimeMs);
   const sign = async (target: ActionTarget, action: RecipientAction, { epoch, now }: Signing) => {
     const expiresAt = expiryOf(now);
@@ -55,5 +66,8 @@ export function createActionLinks({
       `${publicUrl}/u/${unsubscribeTokens.sign(unsubscription)}`,
     forPreferences: (recipientId, { epoch, now }) =>
       `${publicUrl}/p/${preferenceTokens.sign({ recipientId, epoch, madeAt: now })}`,
+    forUnsubscribingByMail: (unsubscription) =>
+      addresses &&
+      `mailto:${addresses.of("unsubscribe", unsubscription.message)}?subject=unsubscribe%20${unsubscribeTokens.sign(unsubscription)}`,
   };
 }

@@ -5,6 +5,7 @@ import {
   type KeyObject,
   timingSafeEqual,
 } from "node:crypto";
+import { decodeBase32, encodeBase32 } from "./base32.ts";
 
 /**
  * What a token is for. Each purpose has signing keys of its own, so that a token of one purpose is worthless for another. The names are part of
@@ -12,7 +13,9 @@ import {
  */
 export type TokenPurpose =
   | "unsubscribe"
+  | "unsubscribe by mail"
   | "preferences"
+  | "bounce"
   | "open"
   | "click"
   | "link"
@@ -22,7 +25,7 @@ export type TokenPurpose =
 
 /**
  * Signs and verifies short tokens that a message contains, thousands a second: one byte names the key, the content follows, and ten bytes of
- * HMAC-SHA256 protect both, all in base64url. Such a token has no expiry, so that old messages keep working.
+ * HMAC-SHA256 protect both, all in base64url or base32. Such a token has no expiry, so that old messages keep working.
  */
 export interface CompactTokens {
   sign(content: Uint8Array): string;
@@ -32,10 +35,30 @@ export interface CompactTokens {
 
 const macBytes = 10;
 
+/** How the bytes of tokens are written. Only one spelling of each token is valid. */
+interface Encoding {
+  encode(bytes: Buffer): string;
+  /** Null for a text that is not in the encoding. */
+  decode(text: string): Buffer | null;
+}
+
+const base64url: Encoding = {
+  encode: (bytes) => bytes.toString("base64url"),
+  decode(text) {
+    const bytes = Buffer.from(text, "base64url");
+    // Decoding skips characters outside the alphabet and spare bits.
+    return bytes.toString("base64url") === text ? bytes : null;
+  },
+};
+
+/** For mail addresses, in which some servers change the case of letters. */
+export const base32: Encoding = { encode: encodeBase32, decode: decodeBase32 };
+
 /** @param secrets secrets of at least 32 characters each. The first one signs; tokens that any of them signed are valid. */
 export function createCompactTokens(
   secrets: readonly string[],
   purpose: TokenPurpose,
+  { encode, decode }: Encoding = base64url,
 ): CompactTokens {
   const keyring = secrets.map((secret) => ({
     id: derive(secret, "key id", 1)[0]!,
@@ -49,12 +72,11 @@ export function createCompactTokens(
       token[0] = newest.id;
       token.set(content, 1);
       macOf(newest.key, token.subarray(0, -macBytes)).copy(token, 1 + content.length);
-      return token.toString("base64url");
+      return encode(token);
     },
     verify(token) {
-      const bytes = Buffer.from(token, "base64url");
-      // Decoding skips characters outside the alphabet and spare bits: only one spelling of a token is valid.
-      if (bytes.length <= 1 + macBytes || bytes.toString("base64url") !== token) return null;
+      const bytes = decode(token);
+      if (bytes === null || bytes.length <= 1 + macBytes) return null;
       const signed = bytes.subarray(0, -macBytes);
       const mac = bytes.subarray(-macBytes);
       const isSigned = keyring.some(

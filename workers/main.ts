@@ -12,6 +12,7 @@ import { createBreakers } from "../activities/channels/breakers.ts";
 import { type Channels, createChannels } from "../activities/channels/channels.ts";
 import { createDkimSigner } from "../activities/channels/email/dkim.ts";
 import { createEmailChannel, emailGates } from "../activities/channels/email/email.ts";
+import { createReturnPath } from "../activities/channels/email/return-path.ts";
 import { createInAppChannel, inAppGates } from "../activities/channels/in-app/in-app.ts";
 import { createPushChannel, pushGates } from "../activities/channels/push/push.ts";
 import { createLedgerClock } from "../ledger/clock.ts";
@@ -41,6 +42,7 @@ import { registerSearchAttributes, temporalClient, temporalSettings } from "../c
 import { zoneFolders } from "../config/system-clocks.ts";
 import { startTracing } from "../config/tracing.ts";
 import { createActionLinks } from "../domain/action-links.ts";
+import { createReturnAddresses } from "../domain/return-addresses.ts";
 import { Attention } from "./attention.ts";
 import { setReportZone } from "../ledger/folding-analytics.ts";
 import { foldCountsRegularly } from "../ledger/folding-counts.ts";
@@ -231,6 +233,11 @@ async function main(): Promise<void> {
       ...(environment.DKIM_KEYS.length > 0 && {
         signer: createDkimSigner(environment.DKIM_KEYS),
       }),
+      ...(environment.BOUNCE_DOMAIN !== undefined && {
+        returnPath: createReturnPath(
+          createReturnAddresses(environment.TOKEN_SECRET, environment.BOUNCE_DOMAIN),
+        ),
+      }),
       attachments,
       logger,
     });
@@ -297,6 +304,7 @@ async function main(): Promise<void> {
     links: createActionLinks({
       secrets: environment.TOKEN_SECRET,
       publicUrl: environment.PUBLIC_URL,
+      bounceDomain: environment.BOUNCE_DOMAIN,
     }),
     workflows: workflowSource(),
     metrics,

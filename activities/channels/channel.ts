@@ -41,6 +41,8 @@ export interface MessageList {
   name: string;
   /** The address at which the recipient unsubscribes. */
   unsubscribeUrl: string;
+  /** The `mailto:` address by which mail programs unsubscribe; left out where no mail is received. */
+  unsubscribeMailto?: string;
   /** The first three parts of its Feedback-ID: the campaign, the list, and what kind of message it is. */
   feedback: string;
   /** Whether it is sent to many at once, so that no program answers that its reader is away. */

@@ -159,10 +159,13 @@ export function createSummaries({
         const { name, ...scope } = list;
         const campaign = isOfCampaign ? publicId("campaign", campaignId) : "";
         const kind = group ?? (isOfCampaign ? "campaign" : "notification");
+        const unsubscription = { recipientId: recipient.id, ...scope, message };
+        const unsubscribeMailto = links.forUnsubscribingByMail(unsubscription);
         return {
           list: {
             name,
-            unsubscribeUrl: links.forUnsubscribing({ recipientId: recipient.id, ...scope, message }),
+            unsubscribeUrl: links.forUnsubscribing(unsubscription),
+            ...(unsubscribeMailto !== null && { unsubscribeMailto }),
             feedback: `${campaign}:${name}:${kind}`,
             isBulk: isOfCampaign,
           },

@@ -197,13 +197,14 @@ function openingOf(identity: EmailIdentity | null, sender: Sender): Opening {
  * folded, because some relays break the signatures of messages when they fold it again.
  */
 function listHeaders(
-  { name, unsubscribeUrl, feedback, isBulk }: MessageList,
+  { name, unsubscribeUrl, unsubscribeMailto, feedback, isBulk }: MessageList,
   domain: string,
 ): string {
   const oneClick = unsubscribeUrl.startsWith("https:")
     ? "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
     : "";
-  return `List-Unsubscribe: <${unsubscribeUrl}>\r\n${oneClick}List-Id: <${name}.${domain}>\r\nFeedback-ID: ${feedback}:tidings\r\n${isBulk ? "Precedence: bulk\r\n" : ""}`;
+  const byMail = unsubscribeMailto === undefined ? "" : `, <${unsubscribeMailto}>`;
+  return `List-Unsubscribe: <${unsubscribeUrl}>${byMail}\r\n${oneClick}List-Id: <${name}.${domain}>\r\nFeedback-ID: ${feedback}:tidings\r\n${isBulk ? "Precedence: bulk\r\n" : ""}`;
 }
 
 const nameLimit = 100;

@@ -15,6 +15,7 @@ import { Rendering, TakesLong, unrenderable } from "../rendering.ts";
 import { createEmailRenderer } from "./email-renderer.ts";
 import { type AttachmentFiles, outcomesOfCopies, prepareExtras, type Prepared } from "./extras.ts";
 import type { LinkSettings } from "./message-links.ts";
+import { addReturnPath, type ReturnPath } from "./return-path.ts";
 import type { Mail, Message } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
@@ -35,6 +36,8 @@ export interface EmailOptions {
   gates: Pick<GateCache, "of">;
   /** Signs messages. Without it they leave unsigned. */
   signer?: DkimSigner;
+  /** Makes the addresses to which messages are returned. Without it they are returned to the sender. */
+  returnPath?: ReturnPath;
   /** The files of messages with attachments. Without them, such messages are held. */
   attachments?: AttachmentFiles;
   /** As in `Channel`. It exceeds the number of connections, so that these stay busy while outcomes are committed. */
@@ -79,6 +82,7 @@ export function createEmailChannel({
   breakers,
   gates,
   signer,
+  returnPath,
   attachments,
   clock = Date.now,
   logger,
@@ -176,13 +180,16 @@ export function createEmailChannel({
     { request, to, prepared }: Outgoing,
     message?: Message,
   ): Promise<SendResult | "takes_long"> {
-    const complete = (whole: Message) =>
-      prepared?.tail === undefined ? whole : { ...whole, tail: prepared.tail };
+    const complete = (composed: Message) => {
+      const whole = returnPath ? addReturnPath(composed, request, returnPath) : composed;
+      return prepared?.tail === undefined ? whole : { ...whole, tail: prepared.tail };
+    };
     let composed = message && complete(message);
     if (signer && composed) composed = await signer.sign(composed);
     const mail = {
       to: to.address,
       smtpUtf8: to.smtpUtf8,
+      ...(returnPath && { reportId: request.messageId }),
       ...(prepared && prepared.addresses.length > 0 && { copies: prepared.addresses }),
       mayCompose: (retry: () => void) => composed !== undefined || rendering.mayRender(retry),
       compose: () => (composed ??= complete(rendering.render(request, to))),
@@ -199,7 +206,7 @@ export function createEmailChannel({
   /** Tries one provider after the other. `before` are the gates that precede all of them. */
   async function handOver(
     request: SendRequest,
-    mail: Pick<Mail, "to" | "copies" | "smtpUtf8" | "mayCompose" | "compose">,
+    mail: Pick<Mail, "to" | "copies" | "reportId" | "smtpUtf8" | "mayCompose" | "compose">,
     before: readonly Passage[],
     prepared: Prepared | undefined,
   ): Promise<SendResult | "takes_long"> {

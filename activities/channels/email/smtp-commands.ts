@@ -1,3 +1,4 @@
+import type { Connection } from "./smtp-connect.ts";
 import type { EnvelopeCommand } from "./smtp-envelope.ts";
 import type { Job } from "./smtp-job.ts";
 import type { SmtpWire } from "./smtp-wire.ts";
@@ -8,21 +9,36 @@ const countCommands = ({ mail: { copies } }: Job) => (copies === undefined ? 3 :
 /** Everything is ASCII, except for mails with SMTPUTF8. Latin-1 is the faster encoding. */
 const chooseEncoding = ({ mail }: Job): BufferEncoding => (mail.smtpUtf8 ? "utf8" : "latin1");
 
-const formatRecipient = (mailbox: string) => `RCPT TO:<${mailbox}>\r\n`;
+/** The recipient is reported if it cannot be reached; nothing is reported of copies, whose owners are not those of the delivery. */
+function formatRecipient(mailbox: string, reports: "failure" | "never" | null): string {
+  if (reports === null) return `RCPT TO:<${mailbox}>\r\n`;
+  const parameters =
+    reports === "never" ? "NOTIFY=NEVER" : `NOTIFY=FAILURE ORCPT=rfc822;${toXtext(mailbox)}`;
+  return `RCPT TO:<${mailbox}> ${parameters}\r\n`;
+}
+
+/** The form of addresses in parameters (RFC 3461, section 4). */
+const toXtext = (text: string) =>
+  text.replaceAll(
+    /[^!-*,-<>-~]/g,
+    (letter) => `+${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
 
 /** Writes the commands and contents of a session, in as few writes as the server allows. */
 export class CommandWriter {
   readonly #wire: SmtpWire;
+  readonly #dsn: boolean;
 
-  constructor(wire: SmtpWire) {
+  constructor(wire: SmtpWire, { dsn }: Pick<Connection, "dsn">) {
     this.#wire = wire;
+    this.#dsn = dsn;
   }
 
   /** Writes one command, for servers that want each command to wait for its reply. `place` says which RCPT it is. */
   writeCommand(job: Job, command: EnvelopeCommand, place = 0): void {
     const text =
       command === "RCPT" && place > 0
-        ? formatRecipient(job.mail.copies![place - 1]!)
+        ? formatRecipient(job.mail.copies![place - 1]!, this.#areReportsSet(job) ? "never" : null)
         : this.#format(job, command);
     this.#wire.write(text, chooseEncoding(job), 1);
   }
@@ -64,15 +80,25 @@ export class CommandWriter {
     const recipient = `${this.#format(job, "MAIL")}${this.#format(job, "RCPT")}`;
     return copies === undefined
       ? `${recipient}DATA\r\n`
-      : recipient + copies.map(formatRecipient).join("");
+      : recipient +
+          copies
+            .map((copy) => formatRecipient(copy, this.#areReportsSet(job) ? "never" : null))
+            .join("");
   }
 
-  #format({ mail, message }: Job, command: EnvelopeCommand): string {
+  /** Whether the server is told what to report. An address beyond ASCII would need another form of the parameter (RFC 6533). */
+  #areReportsSet({ mail }: Job): boolean {
+    return this.#dsn && mail.reportId !== undefined && !mail.smtpUtf8;
+  }
+
+  #format(job: Job, command: EnvelopeCommand): string {
+    const { mail, message } = job;
+    const reports = this.#areReportsSet(job);
     switch (command) {
       case "MAIL":
-        return `MAIL FROM:<${message!.from}>${mail.smtpUtf8 ? " SMTPUTF8" : ""}\r\n`;
+        return `MAIL FROM:<${message!.from}>${mail.smtpUtf8 ? " SMTPUTF8" : ""}${reports ? ` RET=HDRS ENVID=${mail.reportId}` : ""}\r\n`;
       case "RCPT":
-        return formatRecipient(mail.to);
+        return formatRecipient(mail.to, reports ? "failure" : null);
       case "RSET":
       case "DATA":
         return `${command}\r\n`;

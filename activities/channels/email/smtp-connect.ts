@@ -10,6 +10,8 @@ export interface Connection {
   socket: Socket;
   pipelining: boolean;
   smtpUtf8: boolean;
+  /** Whether the server can be told what to report of undeliverable messages (RFC 3461). */
+  dsn: boolean;
 }
 
 /** Of about eight steps, a server may take the whole time for this many: more would keep mails waiting. */
@@ -62,7 +64,12 @@ export function openConnection(provider: SmtpProvider, stepMs: number): Promise<
         clearTimeout(timer);
         socket.removeAllListeners("data");
         socket.setTimeout(0);
-        resolve({ socket, pipelining: supports("PIPELINING"), smtpUtf8: supports("SMTPUTF8") });
+        resolve({
+          socket,
+          pipelining: supports("PIPELINING"),
+          smtpUtf8: supports("SMTPUTF8"),
+          dsn: supports("DSN"),
+        });
       };
       if (!auth) return takeOver();
       if (!connection.allowsAuth)

@@ -25,6 +25,8 @@ export interface Mail {
   readonly to: string;
   /** Mailboxes that receive copies, each safe to write into RCPT TO. Left out where there are none. */
   readonly copies?: readonly string[];
+  /** The id of the message for reports of servers (RFC 3461); left out where nobody reads such reports. */
+  readonly reportId?: string;
   /** True if only a server with SMTPUTF8 can take the mail. */
   readonly smtpUtf8: boolean;
   /**

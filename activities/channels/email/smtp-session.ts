@@ -68,7 +68,7 @@ export class SmtpSession {
       onReply: (reply, asked) => this.#onReply(reply, asked),
       onLoss: (loss) => this.end(loss),
     });
-    this.#commands = new CommandWriter(this.#wire);
+    this.#commands = new CommandWriter(this.#wire, connection);
   }
 
   get idle(): boolean {
