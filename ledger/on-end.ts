@@ -120,19 +120,28 @@ const writeNextStages = (ended: string) => `next_stages AS (
 
 /**
  * The SQL that writes reopened deliveries, from rows that were deleted from `ended_deliveries`. All channels of their stages may be tried
- * again.
+ * again, unless they go on on another one.
  */
 export const reopenDeliveries = (
   taken: string,
-  open: { dueAt: string; reason: string; forgivenCount: string; templateVersionId: string },
+  open: {
+    dueAt: string;
+    reason: string;
+    forgivenCount: string;
+    templateVersionId: string;
+    /** The channel on which they go on, without their groups, and those that have failed. */
+    next?: { channel: string; failedChannels: string };
+  },
 ) => {
+  const { channel = "channel", failedChannels = "'{}'" } = open.next ?? {};
+  const groupId = open.next ? "NULL" : "group_id";
   const kept = [
     ...sharedColumns.filter(
-      (name) => !["forgiven_count", "template_version_id", "failed_channels"].includes(name),
+      (name) =>
+        !["channel", "forgiven_count", "template_version_id", "failed_channels"].includes(name),
     ),
     "attempt_count",
-    "group_id",
   ].join(", ");
-  return `INSERT INTO open_deliveries (${kept}, due_at, reason, forgiven_count, template_version_id)
-    SELECT ${kept}, ${open.dueAt}, ${open.reason}, ${open.forgivenCount}, ${open.templateVersionId} FROM ${taken}`;
+  return `INSERT INTO open_deliveries (${kept}, channel, group_id, due_at, reason, forgiven_count, template_version_id, failed_channels)
+    SELECT ${kept}, ${channel}, ${groupId}, ${open.dueAt}, ${open.reason}, ${open.forgivenCount}, ${open.templateVersionId}, ${failedChannels} FROM ${taken}`;
 };

@@ -1,6 +1,7 @@
 import type { DeliveryStatus } from "../domain/delivery/status.ts";
 import { stageOfLeg } from "../domain/policy/route.ts";
 import type { Priority } from "../domain/priority.ts";
+import { lockSources, reopenCampaigns } from "./reopening.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import {
   cancelDeliveries,
@@ -89,23 +90,6 @@ export async function applyOperatorChange(
   return { ...outcome, skipped: addSkipped(outcome.skipped, { notFound }) };
 }
 
-const lockCampaignsStatement = defineStatement<
-  { ids: readonly string[] },
-  { id: string; over: boolean }
->(
-  "SELECT id, status = 'cancelled' OR recalled_at IS NOT NULL AS over FROM campaigns WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR NO KEY UPDATE",
-);
-
-const lockRecipientsStatement = defineStatement<{ ids: readonly string[] }, { id: string }>(
-  "SELECT id FROM recipients WHERE id = ANY(:ids::uuid[]) AND erased_at IS NULL ORDER BY id FOR KEY SHARE",
-);
-
-const reopenCampaignsStatement = defineStatement<{ ids: readonly string[] }, { id: string }>(
-  `UPDATE campaigns SET status = 'running', finished_at = NULL, version = version + 1, updated_at = ledger_now()
-   WHERE id = ANY(:ids::uuid[]) AND status = 'completed' RETURNING id`,
-);
-
-/** The campaigns are locked first, against completion and cancellation, and the recipients are locked against erasure. */
 async function retry(
   execute: Execute,
   change: RetryChange,
@@ -115,25 +99,12 @@ async function retry(
   const eligible = candidates.filter(({ status }) =>
     (statuses as readonly DeliveryStatus[]).includes(status),
   );
-  const campaigns = await execute(lockCampaignsStatement, {
-    ids: distinct(eligible.map(({ campaignId }) => campaignId)),
-  });
-  const over = idsOf(campaigns.filter((campaign) => campaign.over));
-  const alive = eligible.filter(({ campaignId }) => campaignId === null || !over.has(campaignId));
-  const recipients = idsOf(
-    await execute(lockRecipientsStatement, {
-      ids: distinct(alive.map(({ recipientId }) => recipientId)),
-    }),
-  );
-  const remaining = alive.filter(({ recipientId }) => recipients.has(recipientId));
+  const { isOver, isAlive } = await lockSources(execute, eligible);
+  const alive = eligible.filter((candidate) => !isOver(candidate));
+  const remaining = alive.filter(isAlive);
   const versioned = await resolveVersions(execute, remaining, change.templateVersion);
   const changed = await retryDeliveries(execute, versioned, statuses);
-  const reopened = await execute(reopenCampaignsStatement, {
-    // A snoozed message does not count in the account of its campaign, which stays completed.
-    ids: distinct(
-      changed.map(({ campaignId, leg }) => (stageOfLeg(leg) === null ? null : campaignId)),
-    ),
-  });
+  const reopened = await reopenCampaigns(execute, changed);
   return {
     changed,
     skipped: {
@@ -143,7 +114,7 @@ async function retry(
       campaignCancelled: eligible.length - alive.length,
       recipientErased: alive.length - remaining.length,
     },
-    reopened: reopened.length,
+    reopened,
   };
 }
 

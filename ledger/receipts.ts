@@ -1,6 +1,6 @@
 import type { ActionTarget } from "../domain/tokens.ts";
-import { changesOfEnded, countChanges } from "./delivery-counts.ts";
 import { engagementsNow, recordEngagements } from "./engagement.ts";
+import { markDelivered } from "./late-outcomes.ts";
 import { byTarget, idOf } from "./recipient-actions.ts";
 import type { Execute } from "./sql.ts";
 
@@ -14,20 +14,6 @@ const membersStatement = byTarget<object, { id: string }>(
   SELECT d.id FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
   WHERE d.${column} = :target::uuid AND r.erased_at IS NULL${column === "group_id" ? " AND d.status NOT IN ('failed', 'suppressed', 'cancelled')" : ""}
   ORDER BY d.id`,
-);
-
-/** A row that is locked is being retried, so that it was not `sent`. */
-const deliveredStatement = byTarget<object, { id: string }>(
-  (column) => `
-  WITH delivered AS (
-    UPDATE ended_deliveries d SET status = 'delivered'
-    FROM (
-      SELECT id FROM ended_deliveries WHERE ${column} = :target::uuid AND status = 'sent' AND channel = 'push' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-    ) AS locked
-    WHERE d.id = locked.id RETURNING d.*
-  ),
-  counted AS (${countChanges(changesOfEnded("delivered", { status: "'sent'::delivery_status", count: "-count(*)::int" }), changesOfEnded("delivered"))})
-  SELECT id FROM delivered`,
 );
 
 /**
@@ -44,8 +30,8 @@ export async function recordReceipt(
   const named = { target: idOf(target) };
   const members = await execute(membersStatement(target), named);
   if (members.length === 0) return false;
-  await execute(deliveredStatement(target), named);
   const ids = members.map(({ id }) => id);
+  await markDelivered(execute, ids, "push");
   await recordEngagements(execute, [
     ...engagementsNow(ids, "delivered"),
     ...engagementsNow(ids, level),

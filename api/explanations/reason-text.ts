@@ -46,6 +46,7 @@ export const reasonTexts: Record<Reason, string> = {
   next_channel:
     "to be sent on the next channel of its route, because the one before failed or was out of service",
   channels_exhausted: "every channel of its stage has failed or cannot be used",
+  bounced: "a mail server had accepted it, and it was returned later as undeliverable",
   superseded: "a newer message with its collapse key took its place",
 };
 

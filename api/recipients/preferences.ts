@@ -25,7 +25,7 @@ import { requireMatchIfGiven } from "../http/etag.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
 import { definitionOf } from "../notification-types/store.ts";
 import { type FieldError, invalid, jsonPointer } from "../http/problem.ts";
-import { trimPreferenceVersions } from "./preference-versions.ts";
+import { trimPreferenceVersions } from "../../ledger/preference-versions.ts";
 import { lockRecipient, refuseAbsent, type RecipientName } from "./store.ts";
 import { exampleIdOf } from "../http/path-ids.ts";
 import { releaseFor } from "../deliveries/release.ts";

@@ -7,7 +7,7 @@ import {
   statesSamePreferences,
 } from "../../domain/recipient-change.ts";
 import { defineStatement, type Execute } from "../../ledger/sql.ts";
-import { trimPreferenceVersions } from "./preference-versions.ts";
+import { trimPreferenceVersions } from "../../ledger/preference-versions.ts";
 import { type RecipientRow, recipientColumns } from "./store.ts";
 
 interface Storing {

@@ -14,7 +14,7 @@ import { readRecipients } from "../recipients/store.ts";
 import { storeRecipients } from "../recipients/upsert.ts";
 import type { Services } from "../services.ts";
 import { sendConfirmation } from "../topics/confirmation.ts";
-import { sendOrWithdraw, subscribe } from "../topics/subscribing.ts";
+import { sendOrWithdraw, subscribe } from "../../ledger/subscribing.ts";
 
 interface SignUp {
   email: string;

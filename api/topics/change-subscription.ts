@@ -12,7 +12,7 @@ import type { ApiEnv } from "../http/context.ts";
 import { notFound, Problem } from "../http/problem.ts";
 import type { Services } from "../services.ts";
 import { sendConfirmation } from "./confirmation.ts";
-import { type Consent, sendOrWithdraw, subscribe, unsubscribe } from "./subscribing.ts";
+import { type Consent, sendOrWithdraw, subscribe, unsubscribe } from "../../ledger/subscribing.ts";
 
 interface Change {
   recipientId: string;

@@ -11,7 +11,7 @@ import { readRecipient, recipientParams } from "../recipients/store.ts";
 import type { Services } from "../services.ts";
 import { changeSubscription } from "./change-subscription.ts";
 import { readKnownTopic, readOpenTopic, topicParams } from "./store.ts";
-import { consentOf } from "./subscribing.ts";
+import { consentOf } from "./consent-of.ts";
 
 const choice = z
   .object({

@@ -133,7 +133,9 @@ export function topicRoutes(services: Services) {
         if (await tx.topic.findUnique({ where: { key }, select: { id: true } })) throw taken;
         await requireTemplate(tx, definition.confirmationTemplate);
         const row = await tx.topic
-          .create({ data: { ...definition, id: newUuid(now), key, createdAt: now, updatedAt: now } })
+          .create({
+            data: { ...definition, id: newUuid(now), key, createdAt: now, updatedAt: now },
+          })
           .catch((error: unknown) => {
             throw isUniqueViolation(error) ? taken : error;
           });

@@ -22,7 +22,7 @@ import { readRecipient, recipientParams } from "../recipients/store.ts";
 import type { Services } from "../services.ts";
 import { changeSubscription } from "./change-subscription.ts";
 import { readKnownTopic, readOpenTopic, topicParams } from "./store.ts";
-import { consentOf } from "./subscribing.ts";
+import { consentOf } from "./consent-of.ts";
 
 const subscriber = z.object({
   recipient: z.string().openapi({ example: "rcp_01jd3v8qyee7fr8xmcsnh5hbcd" }),

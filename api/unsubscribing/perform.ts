@@ -1,33 +1,23 @@
 import type { Context } from "hono";
 import type { PoolClient } from "pg";
-import { mergePatch, withoutEmpty } from "../../domain/merge-patch.ts";
 import type { NotificationType } from "../../domain/policy/notification-type.ts";
-import { isTypeOn, type Preferences } from "../../domain/policy/preferences.ts";
 import { showType } from "../../domain/policy/public-texts.ts";
-import { suppressionKey } from "../../domain/suppression.ts";
-import type { Unsubscription } from "../../domain/unsubscribing.ts";
+import {
+  type Choosing,
+  changeSubscription,
+  isOnByEmail,
+  type SubscriptionChoice,
+} from "../../ledger/change-subscription.ts";
+import { readNamedTopic } from "../../ledger/named-topic.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { readSuppressions } from "../../ledger/suppressions.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
-import {
-  endUnsubscription,
-  readSubscriber,
-  recordSubscription,
-  type Subscriber,
-  writePreferences,
-} from "../../ledger/unsubscribing.ts";
-import { releaseFor } from "../deliveries/release.ts";
+import { readSubscriber, type Subscriber } from "../../ledger/unsubscribing.ts";
+import { wakeFor } from "../deliveries/changes.ts";
 import type { ApiEnv } from "../http/context.ts";
 import type { ApiDeps } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
-import { changeNamedTopic, readNamedTopic } from "./topic.ts";
-import { trimPreferenceVersions } from "../recipients/preference-versions.ts";
-import { importSuppressions } from "../suppressions/store.ts";
-
-/** `listed`: unsubscribe from what the link names. `all`: from all email that can be switched off. `undo`: receive what the link names again. */
-export const choices = ["listed", "all", "undo"] as const;
-type Choice = (typeof choices)[number];
 
 /** What a recipient who followed a link to unsubscribe receives at the moment. */
 export interface Subscription {
@@ -54,9 +44,6 @@ const nobody: Subscription = {
   isAllOff: true,
   isReachable: false,
 };
-
-/** Who chooses from what, and by which message; null in the preference centre. */
-type Choosing = Omit<Unsubscription, "message"> & { message: Unsubscription["message"] | null };
 
 /** How often the links of one recipient can be looked at in a minute, and one link can change something: more often than a person would. */
 const maxLooks = 120;
@@ -90,61 +77,26 @@ export function createUnsubscribing(
   async function change(
     c: Context<ApiEnv>,
     { recipientId, typeId, topicId, message }: Choosing,
-    choice: Choice,
+    choice: SubscriptionChoice,
   ): Promise<Subscription> {
     limitUses([{ key: `${recipientId} ${topicId ?? typeId}`, max: maxChanges }]);
     const type = await findType(typeId);
-    const { subscription, wake } = await inTransaction(publicPool, async (client) => {
-      const execute = executeOn(client);
-      const subscriber = await readSubscriber(execute, recipientId, { lock: true });
-      if (subscriber === null || subscriber.isErased) return { subscription: nobody };
-      const isWanted = choice === "undo";
-      const record = (key: string | null) =>
-        recordSubscription(execute, {
-          kind: isWanted ? "recipient.resubscribed" : "recipient.unsubscribed",
-          deliveryId: message !== null && "delivery" in message ? message.delivery : null,
-          recipientId,
-          type: key,
-        });
-      const isAll = choice === "all" || (typeId === null && topicId === null);
-      // Who wants a type again, while all email is off, wants its messages.
-      if (isAll || isWanted) {
-        const { email } = subscriber;
-        const isChanged =
-          email !== null &&
-          (await (isWanted ? endUnsubscription(execute, email) : suppress(client, email)));
-        if (isChanged) await record(null);
-      }
-      if (!isAll && type && !type.mandatory && isOnByEmail(subscriber, type) !== isWanted) {
-        subscriber.preferences = switchEmail(subscriber.preferences, type, isWanted);
-        const preferencesVersion = await writePreferences(execute, subscriber);
-        await trimPreferenceVersions(execute, [{ id: recipientId, preferencesVersion }]);
-        await record(type.key);
-      }
-      const named =
-        isAll || topicId === null ? null : await readNamedTopic(execute, subscriber, topicId);
-      if (named) {
-        const changed = { recipientId, message, isWanted, now: clock() };
-        await changeNamedTopic(execute, named.topic, changed);
-      }
+    const { subscription, released } = await inTransaction(publicPool, async (client) => {
+      const choosing = { recipientId, typeId, topicId, message };
+      const settings = { mailboxShards: services.config.mailboxShards, now: clock() };
+      const changed = await changeSubscription(executeOn(client), choosing, type, choice, settings);
+      if (changed === null) return { subscription: nobody, released: [] };
+      const { subscriber, released } = changed;
       return {
         subscription:
           topicId === null
             ? await describeSubscription(client, subscriber, typeId, type)
             : await describeTopic(client, subscriber, topicId),
-        wake: await releaseFor(c, services, execute, [recipientId]),
+        released,
       };
     });
-    wake?.();
+    wakeFor(released, services.wakes, c.get("requestId"));
     return subscription;
-  }
-
-  /** Suppresses an address for all email that can be switched off. Resolves with whether it was not suppressed for good before. */
-  async function suppress(client: PoolClient, email: string): Promise<boolean> {
-    const address = suppressionKey("email", email)!;
-    const suppression = { channel: "email", address, reason: "unsubscribed", note: null } as const;
-    const by = { createdBy: "recipient", now: clock() };
-    return (await importSuppressions(client, [suppression], by)) > 0;
   }
 
   return { read, change };
@@ -182,29 +134,4 @@ async function describeTopic(
   if (named === null) return { ...shared, isFixed: true, isOn: false };
   const { name: typeName, isSubscribed } = named;
   return { ...shared, typeName, isOn: !shared.isAllOff && isSubscribed };
-}
-
-function isOnByEmail(
-  { preferences }: Pick<Subscriber, "preferences">,
-  { key }: NotificationType,
-): boolean {
-  const stated = preferences?.types?.[key];
-  return isTypeOn(stated) && isTypeOn(stated, "email");
-}
-
-/** Switches a type on or off by email, and leaves its other channels as they are. */
-function switchEmail(
-  preferences: Preferences | null,
-  { key, channels }: NotificationType,
-  isOn: boolean,
-): Preferences {
-  const stated = preferences?.types?.[key];
-  // A type that was switched off as a whole stays off on its other channels.
-  const others =
-    stated === false ? Object.fromEntries(channels.map((channel) => [channel, false])) : {};
-  return withoutEmpty(
-    mergePatch(preferences ?? {}, {
-      types: { [key]: { ...others, email: isOn ? null : false } },
-    }) as Preferences,
-  );
 }

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { createUnsubscribeTokens, type Unsubscription } from "../../domain/unsubscribing.ts";
+import { subscriptionChoices } from "../../ledger/change-subscription.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
@@ -7,7 +8,7 @@ import { linkHeaders } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { createLinkSender } from "../preference-centre/send-link.ts";
 import { toConfirmationPage, toLinkSentPage, toSubscriptionPage } from "./pages.ts";
-import { choices, createUnsubscribing } from "./perform.ts";
+import { createUnsubscribing } from "./perform.ts";
 
 const params = z.object({
   token: z
@@ -56,7 +57,7 @@ const press = defineRoute({
     params,
     query: z.object({
       choice: z
-        .enum([...choices, "link"])
+        .enum([...subscriptionChoices, "link"])
         .default("listed")
         .openapi({
           description:

@@ -35,6 +35,7 @@ export const reasonWords: Record<Reason, string> = {
   already_reached: "Already reached",
   next_channel: "Next channel",
   channels_exhausted: "No channel left",
+  bounced: "Returned",
   expired: "Expired",
   type_off: "Type switched off",
   channel_off: "Channel switched off",

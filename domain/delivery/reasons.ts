@@ -56,6 +56,8 @@ export type Reason =
   | "next_channel"
   /** Every channel of its stage has failed or cannot be used. */
   | "channels_exhausted"
+  /** A server had accepted the message, and it was returned as undeliverable later. */
+  | "bounced"
   /** It expired before it could be sent. */
   | "expired"
   /** The recipient does not want messages of the type, of the channel, or of so low a priority. */
@@ -106,6 +108,7 @@ export const reasonStatuses: Record<Reason, readonly DeliveryStatus[]> = {
   already_reached: ["suppressed"],
   next_channel: open,
   channels_exhausted: ["failed"],
+  bounced: ["failed"],
   expired: ["suppressed"],
   type_off: ["suppressed"],
   channel_off: ["suppressed"],

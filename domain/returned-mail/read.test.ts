@@ -132,7 +132,7 @@ describe("other mail", () => {
           expect(["reports", "feedback", "automatic", "other"]).toContain(kind);
           expect(JSON.stringify(rest).length).toBeLessThan(100_000);
           if ("reports" in rest)
-            for (const { reply } of rest.reports as { reply: string }[])
+            for (const { reply } of rest.reports as readonly { reply: string }[])
               // oxlint-disable-next-line no-control-regex
               expect(reply).not.toMatch(/[\x00-\x1f]/);
         },

@@ -1,12 +1,10 @@
-import { publicNameOf } from "../../domain/topics.ts";
-import { engagementsNow, recordEngagements } from "../../ledger/engagement.ts";
-import type { Execute } from "../../ledger/sql.ts";
-import { type KnownTopic, readTopicsById } from "../../ledger/topics.ts";
-import { readSubscriptions } from "../../ledger/topic-subscriptions.ts";
-import type { Subscriber } from "../../ledger/unsubscribing.ts";
-import { recordSubscription } from "../../ledger/unsubscribing.ts";
-import type { Unsubscription } from "../../domain/unsubscribing.ts";
-import { subscribe, unsubscribe } from "../topics/subscribing.ts";
+import { publicNameOf } from "../domain/topics.ts";
+import type { Execute } from "./sql.ts";
+import { type KnownTopic, readTopicsById } from "./topics.ts";
+import { readSubscriptions } from "./topic-subscriptions.ts";
+import type { Subscriber } from "./unsubscribing.ts";
+import { recordSubscription } from "./unsubscribing.ts";
+import { subscribe, unsubscribe } from "./subscribing.ts";
 
 /** Reads the topic that a link names, its name for the subscriber, and whether they are subscribed to it; null if it does not exist. */
 export async function readNamedTopic(
@@ -30,10 +28,10 @@ export async function changeNamedTopic(
   topic: KnownTopic,
   {
     recipientId,
-    message,
+    deliveryId,
     isWanted,
     now,
-  }: Pick<Unsubscription, "recipientId" | "message"> & { isWanted: boolean; now: Date },
+  }: { recipientId: string; deliveryId: string | null; isWanted: boolean; now: Date },
 ): Promise<void> {
   const consent = {
     way: "recipient",
@@ -50,12 +48,9 @@ export async function changeNamedTopic(
   if (!isChanged) return;
   await recordSubscription(execute, {
     kind: isWanted ? "topic.subscribed" : "topic.unsubscribed",
-    deliveryId: "delivery" in message ? message.delivery : null,
+    deliveryId,
     recipientId,
     type: null,
     topic: topic.key,
   });
-  const id = "delivery" in message ? message.delivery : message.group;
-  if (!isWanted)
-    await recordEngagements(execute, engagementsNow([id], "unsubscribed"), recipientId);
 }

@@ -1,4 +1,4 @@
-import { defineStatement, type Execute } from "../../ledger/sql.ts";
+import { defineStatement, type Execute } from "./sql.ts";
 
 /** The number of versions that are kept of a recipient's preferences, in addition to those that decided an existing delivery. */
 const keptPreferenceVersions = 100;

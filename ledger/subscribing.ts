@@ -1,14 +1,12 @@
-import type { Context } from "hono";
-import { newUuid } from "../../domain/ids.ts";
-import { type ConsentWay, planSubscribing, type SubscriptionStatus } from "../../domain/consent.ts";
-import type { Execute } from "../../ledger/sql.ts";
+import { newUuid } from "../domain/ids.ts";
+import { type ConsentWay, planSubscribing, type SubscriptionStatus } from "../domain/consent.ts";
+import type { Execute } from "./sql.ts";
 import {
   changeSubscriptions,
   listRequestable,
   readSubscriptions,
   withdrawRequests,
-} from "../../ledger/topic-subscriptions.ts";
-import type { ApiEnv } from "../http/context.ts";
+} from "./topic-subscriptions.ts";
 
 /** Where consent comes from, for its evidence. */
 export interface Consent {
@@ -19,17 +17,6 @@ export interface Consent {
   /** The language of the texts that were shown, and their version; null where none of Tidings' texts were. */
   locale: string | null;
   textVersion: string | null;
-}
-
-/** Says who changes a subscription in a request: a key, an operator in the console, or a recipient. */
-export function consentOf(
-  c: Context<ApiEnv>,
-  { source = null, locale = null }: Partial<Pick<Consent, "source" | "locale">> = {},
-): Consent {
-  const { id, role } = c.get("caller");
-  const evidence = { source, locale, textVersion: null };
-  if (role === null) return { ...evidence, way: "recipient", actor: null };
-  return { ...evidence, way: c.get("session") ? "operator" : "api", actor: id };
 }
 
 interface Subscribing {
