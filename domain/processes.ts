@@ -1,7 +1,7 @@
 import { formatMilliseconds, formatSeconds } from "./quantities.ts";
 
 /** The kinds of processes that report themselves. */
-export const processKinds = ["api", "worker"] as const;
+export const processKinds = ["api", "worker", "inbound"] as const;
 export type ProcessKind = (typeof processKinds)[number];
 
 /** A process that has not been seen for this long is gone. It reports itself every ten seconds. */
@@ -35,12 +35,16 @@ export interface ReportedProcess {
   memoryShare: number;
   /** The 99th percentile of the delays of its event loop between its last two reports. */
   eventLoopDelayMs: number;
-  /** The task queues from which it takes work; none for the API. */
+  /** The task queues from which it takes work; none for a process that is no worker. */
   taskQueues: readonly string[];
   isReady: boolean;
 }
 
-export const kindWords: Record<ProcessKind, string> = { api: "API process", worker: "worker" };
+export const kindWords: Record<ProcessKind, string> = {
+  api: "API process",
+  worker: "worker",
+  inbound: "receiver of returned mail",
+};
 
 /** Whether a process has vanished without stopping: it would have removed its row. */
 export const isGone = ({ unseenMs }: Pick<ReportedProcess, "unseenMs">): boolean =>

@@ -77,11 +77,11 @@ interface ReportedRow {
 const readStatement = byTarget<object, ReportedRow>(
   (column) => `
   SELECT d.id, d.recipient_id AS "recipientId", d.campaign_id AS "campaignId", d.notification_id AS "notificationId", d.leg, d.channel, d.status,
-    d.failed_channels AS "failedChannels", coalesce(d.lease_until > ledger_now(), false) AS "isBeingSent",
+    coalesce(d.failed_channels, '{}')::text[] AS "failedChannels", coalesce(d.lease_until > ledger_now(), false) AS "isBeingSent",
     coalesce(d.finished_at > ledger_now() - interval '${fallbackHours} hours', false) AS "isRecent", g.read_at IS NOT NULL AS "isRead",
     r.email, r.erased_at IS NOT NULL AS "isErased", coalesce(r.updated_at <= e.attempt_started_at, false) AS "isUnchanged",
-    (ARRAY['in_app']::channel[] || r.address_channels || CASE WHEN r.email IS NULL THEN '{}' ELSE '{email}'::channel[] END
-      || CASE WHEN r.phone IS NULL THEN '{}' ELSE '{sms}'::channel[] END) AS reachable,
+    ARRAY['in_app'] || coalesce(r.address_channels, '{}')::text[] || CASE WHEN r.email IS NULL THEN '{}' ELSE '{email}'::text[] END
+      || CASE WHEN r.phone IS NULL THEN '{}' ELSE '{sms}'::text[] END AS reachable,
     t.document AS route,
     ARRAY(SELECT c.address FROM notification_copies c WHERE c.notification_id = d.notification_id AND c.address IS NOT NULL) AS copies
   FROM deliveries d JOIN recipients r ON r.id = d.recipient_id LEFT JOIN ended_deliveries e ON e.id = d.id LEFT JOIN routes t ON t.id = d.route_id

@@ -1,6 +1,11 @@
 import type { EventKind } from "../domain/event-kinds.ts";
+import type { NotificationType } from "../domain/policy/notification-type.ts";
 import type { Preferences } from "../domain/policy/preferences.ts";
+import type { Priority } from "../domain/priority.ts";
 import { suppressionKey } from "../domain/suppression.ts";
+import type { ActionTarget } from "../domain/tokens.ts";
+import { findMailingList, type Unsubscription } from "../domain/unsubscribing.ts";
+import { byTarget, idOf } from "./recipient-actions.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import { queueForEndpoints } from "./webhook-events.ts";
 
@@ -59,6 +64,41 @@ const resubscribeStatement = defineStatement<{ address: string }, object>(
 /** Ends the suppression of an email address whose owner unsubscribed. Resolves with whether there was one; those for other reasons stay. */
 export const endUnsubscription = async (execute: Execute, email: string): Promise<boolean> =>
   (await execute(resubscribeStatement, { address: suppressionKey("email", email)! })).length > 0;
+
+/** What is known of a message from which its recipient unsubscribes without a token that says it. */
+interface ListedRow {
+  recipientId: string;
+  typeId: string | null;
+  /** The topic of its campaign. */
+  topic: { id: string; key: string } | null;
+  isOfCampaign: boolean;
+  priority: Priority;
+  group: "batch" | "digest" | null;
+}
+
+const listedStatement = byTarget<object, ListedRow>(
+  (column) => `
+  SELECT d.recipient_id AS "recipientId", coalesce(n.type_id, c.type_id) AS "typeId", d.campaign_id IS NOT NULL AS "isOfCampaign", d.priority,
+    CASE WHEN o.id IS NOT NULL THEN jsonb_build_object('id', o.id, 'key', o.key) END AS topic, g.kind AS group
+  FROM deliveries d LEFT JOIN notifications n ON n.id = d.notification_id LEFT JOIN campaigns c ON c.id = d.campaign_id
+    LEFT JOIN topics o ON o.id = c.topic_id LEFT JOIN groups g ON g.id = d.group_id AND ${column === "group_id"}
+  WHERE d.${column} = :target::uuid ORDER BY d.id LIMIT 1`,
+);
+
+/** Finds what the recipient of a message can unsubscribe from; null if the message is no longer stored, or comes whatever they have switched off. */
+export async function findUnsubscription(
+  execute: Execute,
+  message: ActionTarget,
+  types: ReadonlyMap<string, NotificationType>,
+): Promise<Unsubscription | null> {
+  const [row] = await execute(listedStatement(message), { target: idOf(message) });
+  if (!row) return null;
+  const type = row.typeId === null ? null : (types.get(row.typeId) ?? null);
+  const list = findMailingList({ ...row, type });
+  if (list === null) return null;
+  const { typeId, topicId } = list;
+  return { recipientId: row.recipientId, typeId, topicId, message };
+}
 
 const eventStatement = defineStatement<{
   kind: EventKind;

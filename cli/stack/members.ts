@@ -4,7 +4,7 @@ import { ProcessRegister } from "./processes.ts";
 import { pidsOf, type Running, Supervised } from "./supervised.ts";
 
 /** The roles of processes in the order in which they stop. */
-const roles = ["worker", "api", "mailbox", "temporal", "postgres"] as const;
+const roles = ["worker", "inbound", "api", "mailbox", "temporal", "postgres"] as const;
 export type Role = (typeof roles)[number];
 
 /** One of the stack's processes did not start; the message ends with its last output. */

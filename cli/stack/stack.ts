@@ -163,8 +163,11 @@ class Launcher {
         program: "workers/main.js",
         terms,
       });
+    const inbound = (terms: StartTerms) =>
+      startNodeProcess({ ...ours, program: "workers/inbound/main.js", terms });
     await allOrNothing([
       this.#members.supervise("api", api),
+      ...(set("BOUNCE_DOMAIN") ? [this.#members.supervise("inbound", inbound)] : []),
       ...Array.from({ length: options.workers ?? 1 }, (_, index) =>
         this.#members.supervise("worker", worker(index)),
       ),
