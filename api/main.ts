@@ -235,6 +235,13 @@ const app = createApp({
       ports: configuration.HTTP_ALLOW_PORTS,
     },
     outbound: outboundRules(configuration),
+    inbound: {
+      bounceDomain: configuration.BOUNCE_DOMAIN ?? null,
+      sesTopics: configuration.SES_TOPICS,
+      sendGridKey: configuration.SENDGRID_WEBHOOK_KEY ?? null,
+      mailgunKeys: configuration.MAILGUN_SIGNING_KEY ?? [],
+      postmarkSecrets: configuration.POSTMARK_WEBHOOK_SECRET ?? [],
+    },
     maxUnsent: configuration.MAX_UNSENT,
     maxScheduled: configuration.MAX_SCHEDULED,
     maxUnsentPerRecipient: configuration.MAX_UNSENT_PER_RECIPIENT,

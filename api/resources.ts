@@ -40,6 +40,7 @@ import { deliveryRoutes } from "./deliveries/routes.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { explanationRoutes } from "./explanations/routes.ts";
 import type { ApiEnv } from "./http/context.ts";
+import { inboundRoutes } from "./inbound/routes.ts";
 import { inboxRoutes } from "./inbox/routes.ts";
 import { inboxStreamRoutes } from "./inbox/stream-routes.ts";
 import { notificationTypeRoutes } from "./notification-types/routes.ts";
@@ -162,6 +163,7 @@ export const resources = {
   signUp: [signUpRoutes, confirmRoutes],
   tracking: [trackingRoutes],
   browserView: [browserViewRoutes],
+  inbound: [inboundRoutes],
   events: [
     eventRoutes,
     webhookEndpointRoutes,

@@ -161,6 +161,13 @@ function createWorld(
       publicUrl: "https://tidings.example.org",
       brand: { name: "Example", color: "#1d4ed8", logo: null, imprint: null, imprintUrl: null },
       mailDomains: ["example.org"],
+      inbound: {
+        bounceDomain: null,
+        sesTopics: [],
+        sendGridKey: null,
+        mailgunKeys: [],
+        postmarkSecrets: [],
+      },
       maxUnsent: 10_000_000,
       maxScheduled: 10_000_000,
       maxUnsentPerRecipient: 1_000_000,

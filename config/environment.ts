@@ -1,8 +1,8 @@
-import { timeZone } from "../domain/recipient.ts";
-import { createECDH } from "node:crypto";
+import { createECDH, createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { parseMailbox, parseSender, type Sender } from "../domain/address.ts";
+import { timeZone } from "../domain/recipient.ts";
 import { maxShards } from "../domain/delivery/queues.ts";
 import { type MasterKey, parseMasterKeys } from "../domain/sealing/master-keys.ts";
 import { publicKey } from "../domain/push-subscription.ts";
@@ -66,6 +66,26 @@ const mailDomain = z.string().transform((text, context): string => {
   context.addIssue({ code: "custom", message: "must be a domain such as bounces.example.org" });
   return z.NEVER;
 });
+
+/** The schema of names of topics in a list. */
+const topics = z
+  .string()
+  .transform((text) => text.split(/\s+/).filter(Boolean))
+  .refine(
+    (names) => names.every((name) => /^arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w.-]+$/.test(name)),
+    "must be topics such as arn:aws:sns:eu-west-1:123456789012:ses, separated by spaces",
+  )
+  .prefault("");
+
+/** The schema of a public key of the curve P-256 in DER and base64. */
+const sendGridKey = z.string().refine((text) => {
+  try {
+    const key = Buffer.from(text, "base64");
+    return createPublicKey({ key, format: "der", type: "spki" }).asymmetricKeyType === "ec";
+  } catch {
+    return false;
+  }
+}, "must be the verification key that SendGrid shows, in base64");
 
 const pem = z.string().regex(/^-----BEGIN [A-Z ]+-----/, "must be in PEM");
 
@@ -504,6 +524,20 @@ export const variables = {
   INBOUND_TLS_KEY: pem
     .optional()
     .describe("Private key of `INBOUND_TLS_CERT` in PEM. Required with it."),
+  SES_TOPICS: topics.describe(
+    "Amazon SNS topics, separated by spaces, to which SES publishes bounces, complaints and deliveries. Their subscriptions to `POST /v1/inbound/ses` are confirmed, and those of no others ([webhooks](deliverability.md#webhooks-of-providers)).",
+  ),
+  SENDGRID_WEBHOOK_KEY: sendGridKey
+    .optional()
+    .describe("Verification key of SendGrid's signed event webhook, as SendGrid shows it."),
+  MAILGUN_SIGNING_KEY: secrets(16, z.string())
+    .optional()
+    .describe("HTTP webhook signing keys of Mailgun, one on each line."),
+  POSTMARK_WEBHOOK_SECRET: secrets(16, z.string())
+    .optional()
+    .describe(
+      "Passwords of at least 16 characters, one on each line, that Postmark sends as HTTP Basic with its webhooks.",
+    ),
   ALERT_RECIPIENTS: externalIds.describe(
     "External ids of the recipients who get [alerts](alerts.md), separated by spaces. Tidings notifies them as it notifies everybody: by the channels that they have addresses for.",
   ),
@@ -689,6 +723,11 @@ export const apiVariables = [
   "HTTP_ALLOW_PLAIN",
   "MAIL_FROM",
   "MAIL_FROM_DOMAINS",
+  "BOUNCE_DOMAIN",
+  "SES_TOPICS",
+  "SENDGRID_WEBHOOK_KEY",
+  "MAILGUN_SIGNING_KEY",
+  "POSTMARK_WEBHOOK_SECRET",
   "ALERT_RECIPIENTS",
   "TZDIR",
   "OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -27,7 +27,7 @@ export interface InboundReport {
 
 /** Reports that came together. */
 export interface Inbound {
-  /** What makes them one, so that they count once however often they come: at most 200 characters. */
+  /** What makes them one, so that they count once however often they come. */
   id: string;
   /** `smtp`, or the name of the provider. */
   source: string;

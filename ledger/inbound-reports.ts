@@ -111,7 +111,7 @@ export async function recordInbound(execute: Execute, inbound: Inbound): Promise
     weights.find((one) => reports.some((report) => report.kind === one)) ??
     reports[0]?.kind ??
     "other";
-  const key = createHash("sha256").update(`${source} ${idOf(message)} ${id}`).digest("hex");
+  const key = createHash("sha256").update(`${source} ${id}`).digest("hex");
   const noted = await execute(noteStatement, { key, source, kind, messageId: idOf(message) });
   if (noted.length === 0) return { outcome: "repeated", changed: [] };
   if (!weights.some((one) => one === kind)) return { outcome: kind, changed: [] };

@@ -24,6 +24,8 @@ export interface ApiEnv {
     recipientToken: RecipientToken;
     /** The JSON body as it was sent. */
     body: unknown;
+    /** The bytes of the body, for a route that verifies a signature over them. */
+    rawBody: Uint8Array;
     /** The kind of problem, if the response is one. */
     problem: ProblemKind | undefined;
     /** The id of the trace, if requests are traced. */

@@ -68,6 +68,7 @@ export function jsonBody(configuredBytes: number) {
       owner: caller?.scope ?? "",
     });
     try {
+      c.set("rawBody", row.takesRawBody ? body.bytes : new Uint8Array());
       // A public route without a body ignores the form that a browser or a mail program may send.
       const text = row.access === "public" && !row.readsBody ? "" : readText(c, body.bytes);
       c.set("body", text === "" || row.readsForm ? undefined : readValue(text));

@@ -92,6 +92,16 @@ export const routeClasses = {
     waitSeconds: 2,
     connections: "public",
   },
+  webhook: {
+    purpose: "what providers of email report",
+    body: 1_024 * kib,
+    bodySeconds: 30,
+    atOnce: 4,
+    perCaller: 4,
+    waiting: 256,
+    waitSeconds: 10,
+    connections: "public",
+  },
   recipient: {
     purpose: "operations of recipients on their own data",
     body: 16 * kib,

@@ -93,12 +93,26 @@ interface ApiConfig {
   endpoints: EndpointRules;
   /** To which URLs events may be sent. */
   outbound: OutboundRules;
+  /** What the providers of email report, and to whom messages are returned. */
+  inbound: InboundConfig;
   /** Deliveries of notifications that may be due and unsent at once. */
   maxUnsent: number;
   /** Deliveries of notifications that may be scheduled or held for later at once. */
   maxScheduled: number;
   /** The share of one recipient in the limits on deliveries. */
   maxUnsentPerRecipient: number;
+}
+
+/** The secrets of providers that report what became of messages (api/inbound/). A provider without one cannot report. */
+export interface InboundConfig {
+  /** The domain of return addresses; null if there is none. */
+  bounceDomain: string | null;
+  /** The topics of Amazon SNS to which SES publishes. */
+  sesTopics: readonly string[];
+  /** The public key of SendGrid, in base64. */
+  sendGridKey: string | null;
+  mailgunKeys: readonly string[];
+  postmarkSecrets: readonly string[];
 }
 
 /** How people sign in through an OpenID provider (api/access/openid-provider.ts). */
@@ -190,6 +204,8 @@ export const classExtension = "x-tidings-class";
 const purposeExtension = "x-tidings-purpose";
 /** The extension of routes that need a proof of who uses a session. */
 const proofExtension = "x-tidings-proof";
+/** The extension of routes that take a body of any media type. The document does not show it. */
+export const rawBodyExtension = "x-tidings-raw-body";
 /** The extension of routes that pages of other origins may use. The document does not show it. */
 export const crossOriginExtension = "x-tidings-cross-origin";
 
@@ -203,6 +219,8 @@ interface Admission {
   purpose?: RecipientPurpose;
   /** Whether pages of the configured origins may use the route. By default they may use the routes of recipients only. */
   crossOrigin?: boolean;
+  /** Whether the route takes a body of any media type as bytes (`rawBody`). By default a body is JSON. */
+  takesRawBody?: boolean;
   /** Whether a session may use the route only within ten minutes of a proof of who uses it (api/http/proof.ts). By default it may at any time. */
   needsProof?: boolean;
 }
@@ -222,6 +240,7 @@ export function defineRoute<
   purpose: givenPurpose,
   crossOrigin = access === "recipient",
   needsProof = false,
+  takesRawBody = false,
   ...config
 }: Config) {
   const query = config.request?.query;
@@ -236,6 +255,7 @@ export function defineRoute<
     ...(access === "recipient" && { [purposeExtension]: givenPurpose ?? "preferences" }),
     [crossOriginExtension]: crossOrigin,
     ...(needsProof && { [proofExtension]: true }),
+    ...(takesRawBody && { [rawBodyExtension]: true }),
     security: securityOf(access),
     ...(role && scope && { middleware: requireKey({ role, scope }) }),
   } as RouteConfig);
@@ -267,6 +287,8 @@ export interface TableRow {
   readsBody: boolean;
   /** Whether its body is a form, as a page without a script sends it, and not JSON. */
   readsForm: boolean;
+  /** Whether the route takes the bytes of its body, of any media type. */
+  takesRawBody: boolean;
 }
 
 /** Makes the row of a route that was defined by `defineRoute`. */
@@ -278,6 +300,7 @@ export function tableRow(route: RouteConfig): TableRow {
     [purposeExtension]: purpose = null,
     [crossOriginExtension]: crossOrigin,
     [proofExtension]: needsProof,
+    [rawBodyExtension]: takesRawBody,
   } = route as RouteConfig & Record<string, unknown>;
   return {
     method: route.method.toUpperCase(),
@@ -290,6 +313,7 @@ export function tableRow(route: RouteConfig): TableRow {
     needsProof: needsProof === true,
     readsBody: route.request?.body !== undefined,
     readsForm: route.request?.body?.content[formType] !== undefined,
+    takesRawBody: takesRawBody === true,
   };
 }
 

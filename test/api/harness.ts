@@ -102,6 +102,13 @@ export async function startApi({
       publicUrl: "https://tidings.example.org",
       trackingHost: null,
       vapidPublicKey: null,
+      inbound: {
+        bounceDomain: null,
+        sesTopics: [],
+        sendGridKey: null,
+        mailgunKeys: [],
+        postmarkSecrets: [],
+      },
       endpoints: { pushServices: [], privateSubnets: [], ports: [] },
       outbound: { privateSubnets: [], ports: [], plain: false },
       trustedProxies: 0,

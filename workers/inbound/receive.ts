@@ -1,20 +1,13 @@
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Pool } from "pg";
-import type { Inbound } from "../../domain/inbound-report.ts";
 import type { Returned, ReturnAddresses } from "../../domain/return-addresses.ts";
 import { readReturnedMail, type ReturnedMail } from "../../domain/returned-mail/read.ts";
 import { toReports } from "../../domain/returned-mail/to-reports.ts";
 import type { ActionTarget } from "../../domain/tokens.ts";
 import type { UnsubscribeTokens, Unsubscription } from "../../domain/unsubscribing.ts";
-import { changeSubscription } from "../../ledger/change-subscription.ts";
-import { type Recorded, recordInbound, StillSending } from "../../ledger/inbound-reports.ts";
 import { notifyListener } from "../../ledger/queue-listener.ts";
-import type { ReadRulebook, Rulebook } from "../../ledger/rulebook.ts";
-import { type Execute, executeOn } from "../../ledger/sql.ts";
-import { inTransaction } from "../../ledger/transaction.ts";
+import { createReportReceiver } from "../../ledger/receive-report.ts";
+import { idOf } from "../../ledger/recipient-actions.ts";
 import type { ChangedRow } from "../../ledger/transitions.ts";
-import { findUnsubscription } from "../../ledger/unsubscribing.ts";
 
 /** Where a mail was sent to. Mailbox providers send complaints to one address for all messages: `feedback`. */
 export type Recipient = Returned | "feedback";
@@ -24,52 +17,17 @@ export class UnusableMail extends Error {
   override name = "UnusableMail";
 }
 
-export interface ReceiveDeps {
-  pool: Pool;
+type ReceiveDeps = Parameters<typeof createReportReceiver>[0] & {
   addresses: Pick<ReturnAddresses, "read">;
   tokens: Pick<UnsubscribeTokens, "verify">;
-  readRulebook: ReadRulebook;
-  mailboxShards: number;
-  /** How long a report waits for the outcome of the hand-over that it is about. */
-  patienceMs?: number;
-}
-
-/** A local server may return a message before its worker has written that it was sent. */
-const presetPatienceMs = 5_000;
-const pauseMs = 200;
+};
 
 /**
  * Creates a function that records what a mail says, for each address that it was sent to, and resolves with what it was taken for once that is committed. Repeating a mail changes
  * nothing more. Rejects with an `UnusableMail`, or with an error after which the mail has to be sent again.
  */
-export function createReceiver({
-  pool,
-  addresses,
-  tokens,
-  readRulebook,
-  mailboxShards,
-  patienceMs = presetPatienceMs,
-}: ReceiveDeps) {
-  /** Records reports, and unsubscribes a recipient who wrote that they want no more messages, in one transaction. */
-  async function record(inbound: Inbound, subject: string): Promise<Recorded> {
-    const { types } = await readRulebook();
-    const deadlineMs = performance.now() + patienceMs;
-    for (;;) {
-      try {
-        return await inTransaction(pool, async (client) => {
-          const execute = executeOn(client);
-          const recorded = await recordInbound(execute, inbound);
-          const isUnsubscribing = inbound.reports.some(({ kind }) => kind === "unsubscribed");
-          if (!isUnsubscribing || recorded.outcome === "repeated") return recorded;
-          const released = await unsubscribe(execute, inbound.message, subject, types);
-          return { outcome: "unsubscribed", changed: [...recorded.changed, ...released] };
-        });
-      } catch (error) {
-        if (!(error instanceof StillSending) || performance.now() >= deadlineMs) throw error;
-        await sleep(pauseMs);
-      }
-    }
-  }
+export function createReceiver({ addresses, tokens, ...deps }: ReceiveDeps) {
+  const record = createReportReceiver(deps);
 
   /** Finds the message in the headers that a complaint contains: only its recipient and the servers on its way know its address. */
   function findMessage({ originals }: ReturnedMail): ActionTarget {
@@ -79,22 +37,6 @@ export function createReceiver({
         if (found !== null) return found.message;
       }
     throw new UnusableMail("it is about no message of ours");
-  }
-
-  async function unsubscribe(
-    execute: Execute,
-    message: ActionTarget,
-    subject: string,
-    types: Rulebook["types"],
-  ): Promise<readonly ChangedRow[]> {
-    const unsubscription =
-      findToken(subject) ?? (await findUnsubscription(execute, message, types));
-    if (unsubscription === null) return [];
-    const { typeId } = unsubscription;
-    const type = typeId === null ? null : (types.get(typeId) ?? null);
-    const shards = { mailboxShards };
-    const done = await changeSubscription(execute, unsubscription, type, "listed", shards);
-    return done?.released ?? [];
   }
 
   /** The token in the subject, which says more than the address, and still works when the message is no longer stored. */
@@ -115,14 +57,14 @@ export function createReceiver({
     const isWanted = mail.kind === "other" && !isFromNobody;
     const { outcome, changed } = await record(
       {
-        id: mail.messageId?.slice(0, 200) || createHash("sha256").update(raw).digest("hex"),
+        id: `${idOf(message)} ${mail.messageId?.slice(0, 200) || createHash("sha256").update(raw).digest("hex")}`,
         source: "smtp",
         message,
         reports: isForUnsubscribing
           ? [{ ...silent, kind: isWanted ? "unsubscribed" : "automatic" }]
           : toReports(mail),
       },
-      mail.subject,
+      isForUnsubscribing ? findToken(mail.subject) : null,
     );
     await wake(changed);
     return outcome;
@@ -131,7 +73,7 @@ export function createReceiver({
   /** Tells the workers of mailboxes. What they do not hear, and campaigns, the relay finds within seconds. */
   async function wake(changed: readonly ChangedRow[]): Promise<void> {
     for (const queue of new Set(changed.map((row) => row.queue)))
-      await notifyListener(pool, queue).catch(() => false);
+      await notifyListener(deps.pool, queue).catch(() => false);
   }
 
   return async (

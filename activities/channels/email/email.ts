@@ -15,7 +15,7 @@ import { Rendering, TakesLong, unrenderable } from "../rendering.ts";
 import { createEmailRenderer } from "./email-renderer.ts";
 import { type AttachmentFiles, outcomesOfCopies, prepareExtras, type Prepared } from "./extras.ts";
 import type { LinkSettings } from "./message-links.ts";
-import { addReturnPath, type ReturnPath } from "./return-path.ts";
+import { addPostmarkId, addReturnPath, type ReturnPath, usesPostmark } from "./return-path.ts";
 import type { Mail, Message } from "./smtp-job.ts";
 import { SmtpProvider } from "./smtp-provider.ts";
 
@@ -111,6 +111,7 @@ export function createEmailChannel({
     };
   });
   const names = settings.map(({ name }) => name);
+  const isForPostmark = usesPostmark(settings);
   const ownGate = gates.of(channelGate("email"));
   const admissions = createAdmissions({ gate: ownGate, lines, clock });
 
@@ -181,7 +182,8 @@ export function createEmailChannel({
     message?: Message,
   ): Promise<SendResult | "takes_long"> {
     const complete = (composed: Message) => {
-      const whole = returnPath ? addReturnPath(composed, request, returnPath) : composed;
+      let whole = returnPath ? addReturnPath(composed, request, returnPath) : composed;
+      if (isForPostmark) whole = addPostmarkId(whole, request);
       return prepared?.tail === undefined ? whole : { ...whole, tail: prepared.tail };
     };
     let composed = message && complete(message);
