@@ -60,7 +60,9 @@ describe("return addresses", () => {
     const address = addresses.of("bounce", { delivery: newUuid() });
     for (let place = 2; place < address.indexOf("@"); place += 1) {
       const letter = address[place] === "a" ? "b" : "a";
-      expect(addresses.read(address.slice(0, place) + letter + address.slice(place + 1))).toBeNull();
+      expect(
+        addresses.read(address.slice(0, place) + letter + address.slice(place + 1)),
+      ).toBeNull();
     }
   });
 });

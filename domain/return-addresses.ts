@@ -32,10 +32,7 @@ const contentBytes = 17;
  * @param secrets the secrets for `createCompactTokens`
  * @param domain the domain whose mail we receive
  */
-export function createReturnAddresses(
-  secrets: readonly string[],
-  domain: string,
-): ReturnAddresses {
+export function createReturnAddresses(secrets: readonly string[], domain: string): ReturnAddresses {
   const tokens = {
     bounce: createCompactTokens(secrets, "bounce", base32),
     unsubscribe: createCompactTokens(secrets, "unsubscribe by mail", base32),

@@ -107,7 +107,11 @@ export async function suppressUnknownAddresses(
   execute: Execute,
   bounces: readonly Bounce[],
 ): Promise<void> {
-  await suppress(execute, "bounced", bounces.filter(({ failure }) => isHard(failure)));
+  await suppress(
+    execute,
+    "bounced",
+    bounces.filter(({ failure }) => isHard(failure)),
+  );
 }
 
 /** Suppresses addresses whose owners complained about messages. Idempotent. */

@@ -51,8 +51,7 @@ export const markDelivered = async (
   execute: Execute,
   ids: readonly string[],
   channel: Channel,
-): Promise<string[]> =>
-  (await execute(deliveredStatement, { ids, channel })).map(({ id }) => id);
+): Promise<string[]> => (await execute(deliveredStatement, { ids, channel })).map(({ id }) => id);
 
 /** Why messages were returned. */
 interface Return {

@@ -40,9 +40,7 @@ export async function lockSources(
   const isOver = ({ campaignId }: Sourced) => campaignId !== null && over.has(campaignId);
   const recipients = idsOf(
     await execute(lockRecipientsStatement, {
-      ids: distinct(
-        deliveries.filter((one) => !isOver(one)).map(({ recipientId }) => recipientId),
-      ),
+      ids: distinct(deliveries.filter((one) => !isOver(one)).map(({ recipientId }) => recipientId)),
     }),
   );
   return { isOver, isAlive: ({ recipientId }) => recipients.has(recipientId) };

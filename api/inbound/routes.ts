@@ -13,12 +13,7 @@ import { wakeFor } from "../deliveries/changes.ts";
 import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, problemResponse } from "../http/router.ts";
 import type { Services } from "../services.ts";
-import {
-  isFromMailgun,
-  isFromPostmark,
-  isFromSendGrid,
-  type SignedRequest,
-} from "./signatures.ts";
+import { isFromMailgun, isFromPostmark, isFromSendGrid, type SignedRequest } from "./signatures.ts";
 import { SnsTopics } from "./sns.ts";
 
 const providers = ["ses", "sendgrid", "mailgun", "postmark"] as const;

@@ -27,11 +27,7 @@ export function isFromSendGrid({ header, body }: SignedRequest, publicKey: strin
 const mailgunToleranceMs = 12 * 3_600_000;
 
 /** Verifies the signature of Mailgun over an instant and a token. It does not cover the rest of the body: the token is valid for one webhook. */
-export function isFromMailgun(
-  body: unknown,
-  signingKeys: readonly string[],
-  now: Date,
-): boolean {
+export function isFromMailgun(body: unknown, signingKeys: readonly string[], now: Date): boolean {
   const { signature: sent } = (body ?? {}) as { signature?: Record<string, unknown> };
   const { timestamp, token, signature } = sent ?? {};
   if ([timestamp, token, signature].some((part) => typeof part !== "string")) return false;
@@ -40,7 +36,9 @@ export function isFromMailgun(
   return signingKeys.some((key) =>
     isSame(
       signature as string,
-      createHmac("sha256", key).update(`${timestamp as string}${token as string}`).digest("hex"),
+      createHmac("sha256", key)
+        .update(`${timestamp as string}${token as string}`)
+        .digest("hex"),
     ),
   );
 }

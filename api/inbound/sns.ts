@@ -44,12 +44,17 @@ export class SnsTopics {
     const read = snsMessage.safeParse(body);
     if (!read.success || !this.#topics.has(read.data.TopicArn)) return null;
     const message = read.data;
-    if (!isOfSns(message.SigningCertURL) || !new URL(message.SigningCertURL).pathname.endsWith(".pem"))
+    if (
+      !isOfSns(message.SigningCertURL) ||
+      !new URL(message.SigningCertURL).pathname.endsWith(".pem")
+    )
       return null;
     const key = await this.#findKey(message.SigningCertURL);
     if (key === null) return null;
     const algorithm = message.SignatureVersion === "2" ? "RSA-SHA256" : "RSA-SHA1";
-    return createVerify(algorithm).update(signedText(message)).verify(key, message.Signature, "base64")
+    return createVerify(algorithm)
+      .update(signedText(message))
+      .verify(key, message.Signature, "base64")
       ? message
       : null;
   }

@@ -51,6 +51,7 @@ export const tagDescriptions: Record<string, string> = {
   push: "Push notifications in browsers: keys, scripts, and what devices report.",
   actions: "What recipients do with the links of a message.",
   unsubscribing: "The links by which recipients stop emails.",
+  inbound: "What providers of email report of messages.",
   decisions: "Previews of what would happen to a message.",
   policies: "Simulations of a changed policy on the recorded past.",
   analytics: "What became of deliveries: rates, funnels, send times, cohorts and segments.",

@@ -33,6 +33,4 @@ const unreachable = /^(?:[45]\d\d[ -])?[45]\.4\.[1467]\b/;
  * @param reply the answer in the report, which begins with a code if it has one
  */
 export const failureOfReport = (reply: string): AttemptFailure =>
-  unreachable.test(reply)
-    ? "recipient_refused"
-    : permanentFailure(refusalSubject("report", reply));
+  unreachable.test(reply) ? "recipient_refused" : permanentFailure(refusalSubject("report", reply));

@@ -12,7 +12,10 @@ import { readSesEvents } from "./ses.ts";
 
 const delivery = newUuid();
 const id = publicId("delivery", delivery);
-const addresses = createReturnAddresses(["a secret of at least thirty-two characters"], "b.example");
+const addresses = createReturnAddresses(
+  ["a secret of at least thirty-two characters"],
+  "b.example",
+);
 
 /** What matters of events, once they are known to be about our message. */
 const shown = (events: readonly ProviderEvent[]) =>
@@ -52,7 +55,12 @@ describe("SES", () => {
   const at = "2016-01-27T14:59:38.237Z";
 
   it.each([
-    ["Permanent", "General", { status: "5.1.1", diagnosticCode: "smtp; 550 5.1.1 user unknown" }, "hard"],
+    [
+      "Permanent",
+      "General",
+      { status: "5.1.1", diagnosticCode: "smtp; 550 5.1.1 user unknown" },
+      "hard",
+    ],
     ["Permanent", "NoEmail", {}, "hard"],
     ["Permanent", "Suppressed", {}, "hard"],
     ["Permanent", "General", { diagnosticCode: "smtp; 554 5.7.1 blocked" }, "block"],
@@ -233,5 +241,7 @@ it("Postmark", () => {
 });
 
 it("finds no message in other texts", () => {
-  expect(findMessage(["<x@example.com>", "dlv_short", "b+abc@b.example", ""], addresses)).toBeNull();
+  expect(
+    findMessage(["<x@example.com>", "dlv_short", "b+abc@b.example", ""], addresses),
+  ).toBeNull();
 });

@@ -20,7 +20,10 @@ const notification = z.looseObject({
   eventType: text.optional(),
   mail: z.looseObject({
     source: text.optional(),
-    headers: z.array(z.looseObject({ name: text, value: text })).max(1_000).optional(),
+    headers: z
+      .array(z.looseObject({ name: text, value: text }))
+      .max(1_000)
+      .optional(),
     commonHeaders: z.looseObject({ messageId: text.optional() }).optional(),
   }),
   bounce: z

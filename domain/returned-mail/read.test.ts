@@ -55,9 +55,9 @@ describe("a report of a delivery", () => {
         "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=x-unknown-8bit\r\nSubject:",
       )
       .replace("Sorry, no", "D\u00e9sol\u00e9, no");
-    expect(
-      await readReturnedMail(Buffer.from(odd, "latin1")).then(({ kind }) => kind),
-    ).toBe("reports");
+    expect(await readReturnedMail(Buffer.from(odd, "latin1")).then(({ kind }) => kind)).toBe(
+      "reports",
+    );
   });
 
   it("keeps the addresses of all recipients, and what is said of each", async () => {
@@ -100,9 +100,9 @@ describe("other mail", () => {
       ["opt-out", "unsubscribe"],
       ["auth-failure", "other"],
     ])
-      expect(await read(samples.complaint.replace("abuse\r\nUser", `${type}\r\nUser`))).toMatchObject(
-        { feedback: { kind } },
-      );
+      expect(
+        await read(samples.complaint.replace("abuse\r\nUser", `${type}\r\nUser`)),
+      ).toMatchObject({ feedback: { kind } });
   });
 
   it("is an answer of a program, or a letter of a person, whatever it says", async () => {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { createReturnPath } from "../../activities/channels/email/return-path.ts";
+import {
+  addPostmarkId,
+  createReturnPath,
+  usesPostmark,
+} from "../../activities/channels/email/return-path.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
+import { postmarkHeader } from "../../domain/provider-events/postmark.ts";
 import { createReturnAddresses } from "../../domain/return-addresses.ts";
 import { open, serve } from "./conversation.ts";
 import { outcomes, provider, request } from "./email-channel.ts";
@@ -73,4 +78,42 @@ describe("the envelope of a message", () => {
       await envelopeOf(publicId("delivery", newUuid()), { extensions, options, to: "a@x.org" }),
     ).toEqual(["MAIL FROM:<tidings@example.org>", "RCPT TO:<a@x.org>", "DATA"]);
   });
+});
+
+it("offers to unsubscribe by mail behind the link, and tells Postmark its own id of the message", async () => {
+  let content = "";
+  const server = await serve(async (connection) => {
+    await connection.greet();
+    for (const answer of ["250 ok", "250 ok", "354 go"]) {
+      await connection.line();
+      connection.write(answer);
+    }
+    content = await connection.content();
+    connection.write("250 taken");
+  });
+  const channel = open([provider(server.port)], { returnPath });
+  const messageId = publicId("delivery", newUuid());
+  const list = {
+    name: "team.news",
+    unsubscribeUrl: "https://example.org/u/token",
+    unsubscribeMailto: "mailto:u+abc@bounces.example.org?subject=unsubscribe%20token",
+    feedback: ":team.news:notification",
+    isBulk: false,
+  };
+  expect(outcomes(await channel.send({ ...request("a@x.org", { list }), messageId }))).toEqual([
+    "sent",
+  ]);
+  expect(content).toContain(
+    `List-Unsubscribe: <${list.unsubscribeUrl}>, <${list.unsubscribeMailto}>\r\nList-Unsubscribe-Post: `,
+  );
+  expect(content).not.toContain(postmarkHeader);
+  expect([
+    usesPostmark([{ host: "mail.example.org" }]),
+    usesPostmark([{ host: "smtp.postmarkapp.com" }]),
+    usesPostmark([{ host: "postmarkapp.com.example.org" }]),
+  ]).toEqual([false, true, false]);
+  const message = { from: "a@x.org", domain: "x.org", headers: "To: a\r\n", body: "\r\n" };
+  expect(addPostmarkId(message, { messageId }).headers).toBe(
+    `${postmarkHeader}: ${messageId}\r\nTo: a\r\n`,
+  );
 });

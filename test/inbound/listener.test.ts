@@ -125,7 +125,9 @@ describe("the receiver of returned mail", () => {
     await sendReturned(port, { to, from, raw: write("unsubscribe") });
     expect(await suppressions()).toEqual([]);
     const raw = write(`unsubscribe ${token}`, "Message-ID: <1@example.org>\r\n");
-    await database.pool.query("TRUNCATE ended_deliveries, delivery_counts, delivery_count_changes CASCADE");
+    await database.pool.query(
+      "TRUNCATE ended_deliveries, delivery_counts, delivery_count_changes CASCADE",
+    );
     expect(await sendReturned(port, { to, from, raw })).toMatch(/^250/);
     expect(await sendReturned(port, { to, from, raw })).toMatch(/^250/);
     expect(await suppressions()).toEqual(["unsubscribed"]);
@@ -143,9 +145,10 @@ describe("the receiver of returned mail", () => {
     const client = new Client({ connectionString: admin.href });
     await client.connect();
     await client.query(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS false`);
-    await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [
-      name,
-    ]);
+    await client.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+      [name],
+    );
     await expect(sendReturned(port, mail)).rejects.toMatchObject({ responseCode: 451 });
     await client.query(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS true`);
     await client.end();
@@ -205,9 +208,11 @@ describe("npm run inbound", () => {
     await expect
       .poll(
         async () =>
-          (await database.pool.query("SELECT kind, is_ready FROM processes WHERE pid = $1", [
-            second.child.pid,
-          ])).rows as unknown[],
+          (
+            await database.pool.query("SELECT kind, is_ready FROM processes WHERE pid = $1", [
+              second.child.pid,
+            ])
+          ).rows as unknown[],
       )
       .toEqual([{ kind: "inbound", is_ready: true }]);
     second.child.kill("SIGTERM");

@@ -160,7 +160,9 @@ describe("a returned message", () => {
   it("suppresses no address that the recipient got later, or that received a copy", async () => {
     const recipients = await database.seed.recipients(1);
     const [moved] = await sendTo(recipients);
-    await database.pool.query("UPDATE recipients SET email = 'new@example.org', updated_at = ledger_now()");
+    await database.pool.query(
+      "UPDATE recipients SET email = 'new@example.org', updated_at = ledger_now()",
+    );
     const old = { addresses: [`user-${recipients[0]}@example.org`] };
     const failed = { kind: "bounced", failure: "unknown_address", reply: "550 5.1.1" } as const;
     await report({ delivery: moved! }, { ...failed, ...old });

@@ -77,7 +77,12 @@ it("returns messages that become failed, with suppressed addresses, each once", 
        (SELECT min(detail) FROM ended_deliveries WHERE reason = 'bounced') AS detail`,
   );
   expect(rows).toEqual([
-    { suppressed: 20, bounced: 20, reports: 20, detail: expect.stringMatching(/^5\.1\.1 .*unknown/) },
+    {
+      suppressed: 20,
+      bounced: 20,
+      reports: 20,
+      detail: expect.stringMatching(/^5\.1\.1 .*unknown/),
+    },
   ]);
 });
 

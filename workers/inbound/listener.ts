@@ -82,7 +82,8 @@ export async function startListener({
       const outcomes = await inTurn(() => receive(recipients, raw, { isFromNobody }));
       logger.info({ outcomes }, "a returned mail was recorded");
     } catch (error) {
-      if (error instanceof UnusableMail) throw new Refusal(550, `5.6.0 Not taken: ${error.message}`);
+      if (error instanceof UnusableMail)
+        throw new Refusal(550, `5.6.0 Not taken: ${error.message}`);
       if (error instanceof StillSending) throw later();
       logger.warn({ error: describeError(error) }, "a returned mail could not be recorded");
       // It would fail in the same way each time.
