@@ -37,14 +37,14 @@ const macBytes = 10;
 
 /** How the bytes of tokens are written. Only one spelling of each token is valid. */
 interface Encoding {
-  encode(bytes: Buffer): string;
+  encode: (bytes: Buffer) => string;
   /** Null for a text that is not in the encoding. */
-  decode(text: string): Buffer | null;
+  decode: (text: string) => Buffer | null;
 }
 
 const base64url: Encoding = {
   encode: (bytes) => bytes.toString("base64url"),
-  decode(text) {
+  decode: (text) => {
     const bytes = Buffer.from(text, "base64url");
     // Decoding skips characters outside the alphabet and spare bits.
     return bytes.toString("base64url") === text ? bytes : null;

@@ -3,7 +3,7 @@ import { formatUuid } from "./ids.ts";
 import type { ActionTarget } from "./tokens.ts";
 
 /** What the recipient of a mail to one of our return addresses does with it: it is a report about the message, or it unsubscribes. */
-export type ReturnKind = "bounce" | "unsubscribe";
+type ReturnKind = "bounce" | "unsubscribe";
 
 /** A return address that was recognised. */
 export interface Returned {

@@ -176,7 +176,10 @@ async function apply(
       }
       return changed;
     }
-    default:
+    case "delayed":
+    case "unsubscribed":
+    case "automatic":
+    case "other":
       return [];
   }
 }

@@ -104,7 +104,7 @@ interface ApiConfig {
 }
 
 /** The secrets of providers that report what became of messages (api/inbound/). A provider without one cannot report. */
-export interface InboundConfig {
+interface InboundConfig {
   /** The domain of return addresses; null if there is none. */
   bounceDomain: string | null;
   /** The topics of Amazon SNS to which SES publishes. */

@@ -5,6 +5,7 @@ import {
   accessExtension,
   classExtension,
   crossOriginExtension,
+  rawBodyExtension,
 } from "../http/router.ts";
 
 type Content = Record<string, { schema?: unknown; example?: unknown; examples?: unknown }>;
@@ -14,6 +15,7 @@ export interface Operation {
   [accessExtension]: Access;
   [classExtension]?: string;
   [crossOriginExtension]?: boolean;
+  [rawBodyExtension]?: boolean;
   parameters?: { in: string; name: string; description?: string }[];
   requestBody?: { content: Content };
   responses: Record<string, { headers?: object; content?: Content }>;
@@ -105,7 +107,12 @@ function operationId(method: string, path: string): string {
  * of every response, and examples of bodies, made from its schemas, where it has none of its own.
  */
 export function completeOperation(operation: Operation, place: Place, schemas: Schemas): Operation {
-  const { [classExtension]: _, [crossOriginExtension]: __, ...described } = operation;
+  const {
+    [classExtension]: _,
+    [crossOriginExtension]: __,
+    [rawBodyExtension]: ___,
+    ...described
+  } = operation;
   const { requestBody } = operation;
   const answers = Object.fromEntries(
     ownResponses(operation).map(([status, response]) => {

@@ -4,7 +4,11 @@ import { formatCount, formatNoun } from "../words/numbers.ts";
 import { formatMilliseconds } from "./indicators.ts";
 import type { Process } from "./queries.ts";
 
-export const kindWords: Record<Process["kind"], string> = { api: "API", worker: "Worker" };
+export const kindWords: Record<Process["kind"], string> = {
+  api: "API",
+  worker: "Worker",
+  inbound: "Receiver of returned mail",
+};
 
 /** How the state of a process is shown. */
 export function describeState({ state, ready, faults }: Process): {
@@ -52,8 +56,12 @@ export function describeTogether(processes: readonly Process[]): string[] {
 }
 
 function countKinds(processes: readonly Process[]): string {
-  const nouns = { api: ["API process", "API processes"], worker: ["worker", "workers"] } as const;
-  return (["api", "worker"] as const)
+  const nouns = {
+    api: ["API process", "API processes"],
+    worker: ["worker", "workers"],
+    inbound: ["receiver of returned mail", "receivers of returned mail"],
+  } as const;
+  return (["api", "worker", "inbound"] as const)
     .map((kind) => [kind, processes.filter((process) => process.kind === kind).length] as const)
     .filter(([, count]) => count > 0)
     .map(([kind, count]) => formatNoun(count, nouns[kind][0], nouns[kind][1]))

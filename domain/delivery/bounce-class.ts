@@ -7,22 +7,17 @@ import { permanentFailure, refusalSubject } from "./refusal.ts";
  */
 export type BounceClass = "hard" | "full" | "soft" | "block";
 
+const classes: Partial<Record<AttemptFailure, BounceClass>> = {
+  unknown_address: "hard",
+  mailbox_full: "full",
+  recipient_refused: "soft",
+  smtp_5xx: "block",
+  sender_refused: "block",
+};
+
 /** The class of a failure; null for one that is no refusal for good. */
-export function bounceClassOf(failure: AttemptFailure | null): BounceClass | null {
-  switch (failure) {
-    case "unknown_address":
-      return "hard";
-    case "mailbox_full":
-      return "full";
-    case "recipient_refused":
-      return "soft";
-    case "smtp_5xx":
-    case "sender_refused":
-      return "block";
-    default:
-      return null;
-  }
-}
+export const bounceClassOf = (failure: AttemptFailure | null): BounceClass | null =>
+  failure === null ? null : (classes[failure] ?? null);
 
 /** Codes of subject 4 by which a server gives up: nobody answers, there is no route, the message runs in circles, or its time is over. */
 const unreachable = /^(?:[45]\d\d[ -])?[45]\.4\.[1467]\b/;

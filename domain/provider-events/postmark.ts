@@ -23,7 +23,7 @@ const webhook = z.looseObject({
   ChangedAt: text.optional(),
   SuppressSending: z.boolean().optional(),
   SuppressionReason: text.nullish(),
-  Metadata: z.record(z.string(), z.unknown()).nullish(),
+  Metadata: z.looseObject({ tidings: text.optional() }).nullish(),
 });
 
 /** The types of bounces that say why by themselves. */
@@ -61,7 +61,7 @@ export function readPostmarkEvents(body: unknown): ProviderEvent[] {
   return [
     {
       id: [data.RecordType, data.MessageID ?? "", data.ID ?? "", address, at].join(" "),
-      texts: [String(data.Metadata?.["tidings"] ?? "")],
+      texts: [data.Metadata?.tidings ?? ""],
       report: { ...found, at: readInstant(at) },
     },
   ];

@@ -4,6 +4,8 @@ import { bounceClassOf, failureOfReport } from "../delivery/bounce-class.ts";
 import { readReturnedMail } from "./read.ts";
 import * as samples from "./samples.testing.ts";
 
+const mails = { ...samples };
+
 const read = (mail: string) => readReturnedMail(Buffer.from(mail));
 
 /** The one report in a mail, with the class of the bounce. */
@@ -16,7 +18,7 @@ async function reportIn(mail: string) {
 }
 
 describe("a report of a delivery", () => {
-  it.each<[server: keyof typeof samples, bounce: string, reply: RegExp]>([
+  it.each<[server: keyof typeof mails, bounce: string, reply: RegExp]>([
     ["postfix", "hard", /^550 5\.1\.1 <bob@example\.net>: Recipient .* User unknown in virtual/],
     ["postfixLocal", "hard", /^5\.1\.1 unknown user: "bob"$/],
     ["exim", "full", /^552 5\.2\.2 Mailbox full$/],
@@ -27,7 +29,7 @@ describe("a report of a delivery", () => {
     ["sendmail", "block", /^554 5\.7\.1 Message rejected as spam$/],
     ["expired", "soft", /^451 4\.4\.1 reply: read error/],
   ])("of %s is %s", async (server, bounce, reply) => {
-    expect(await reportIn(samples[server])).toEqual({
+    expect(await reportIn(mails[server])).toEqual({
       action: "failed",
       addresses: [server === "gmail" ? "bob@gmail.com" : "bob@example.net"],
       bounce,
@@ -112,7 +114,7 @@ describe("other mail", () => {
   });
 
   it("is read without harm, however malformed it is", async () => {
-    const bases = Object.values(samples);
+    const bases = Object.values(mails);
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...bases),

@@ -66,7 +66,7 @@ describe("engagements", () => {
     const statuses = ["sent", "failed", "sent", "cancelled"] as const;
     const ids = await insertPushDeliveries(api, recipientId, { statuses, groupId });
     const found = await record([mark(groupId, "complained", 0)]);
-    expect(found.map(({ id }) => id).toSorted()).toEqual([ids[0], ids[2]].toSorted());
+    expect(found.map(({ id }) => id).toSorted()).toEqual([ids[0]!, ids[2]!].toSorted());
   });
 
   it("are new once, however many transactions record them at the same time", async () => {
