@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   apiVariables,
   variables,
+  inboundVariables,
   workerVariables,
   type Variable,
 } from "../../config/environment.ts";
@@ -52,6 +53,9 @@ function describeVariables(): string {
     "API and workers": names.filter((name) => api.has(name) && workers.has(name)),
     "API only": names.filter((name) => api.has(name) && !workers.has(name)),
     "Workers only": names.filter((name) => !api.has(name) && workers.has(name)),
+    "Receiver of returned mail only": inboundVariables.filter(
+      (name) => !api.has(name) && !workers.has(name),
+    ),
   };
   const required = names.filter(isRequired).map((name) => `\`${name}\``);
   return [

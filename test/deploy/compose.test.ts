@@ -19,6 +19,7 @@ import { startThrowawayPostgres } from "../../cli/stack/postgres.ts";
 import {
   apiVariables,
   readEnvironment,
+  inboundVariables,
   workerVariables,
   type Variable,
 } from "../../config/environment.ts";
@@ -147,7 +148,7 @@ describe("docker-compose.yml", () => {
         .filter(([, { networks }]) => networks.includes("database"))
         .map(([name]) => name)
         .sort(),
-    ).toEqual(["api", "migrate", "postgres", "temporal", "temporal-schema", "worker"]);
+    ).toEqual(["api", "inbound", "migrate", "postgres", "temporal", "temporal-schema", "worker"]);
   });
 
   it("has Prometheus scrape every replica, with the alerts", () => {
@@ -211,6 +212,7 @@ const ours: Record<string, { command: string[]; reads: readonly Variable[] }> = 
     command: ["node", "--max-semi-space-size=16", "dist/workers/main.js"],
     reads: workerVariables,
   },
+  inbound: { command: ["node", "dist/workers/inbound/main.js"], reads: inboundVariables },
   migrate: {
     command: ["node", "dist/cli/migrate.js", "apply", "--app-role", "tidings_app"],
     reads: ["DATABASE_URL"],

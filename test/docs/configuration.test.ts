@@ -5,7 +5,12 @@ import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { configurationPage, renderConfigurationPage } from "../../cli/docs/configuration-page.ts";
 import { compiled } from "../../cli/stack/guarded.ts";
-import { apiVariables, variables, workerVariables } from "../../config/environment.ts";
+import {
+  apiVariables,
+  inboundVariables,
+  variables,
+  workerVariables,
+} from "../../config/environment.ts";
 import { packageRoot } from "../../config/package-root.ts";
 import { markdownPages } from "../support/markdown.ts";
 
@@ -16,7 +21,7 @@ it("the page is as the configuration schema has it: else run npm run docs", () =
 });
 
 it("some process reads each variable", () => {
-  const read: readonly string[] = [...apiVariables, ...workerVariables];
+  const read: readonly string[] = [...apiVariables, ...workerVariables, ...inboundVariables];
   expect(Object.keys(variables).filter((name) => !read.includes(name))).toEqual([]);
 });
 
