@@ -219,7 +219,6 @@ const app = createApp({
     mailboxShards: configuration.MAILBOX_SHARDS,
     campaignLanes: configuration.CAMPAIGN_LANES,
     sender: configuration.MAIL_FROM,
-    publicUrl: configuration.PUBLIC_URL,
     brand: {
       name: configuration.PAGES_NAME ?? configuration.MAIL_FROM.name,
       color: configuration.PAGES_COLOR,

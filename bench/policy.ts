@@ -146,7 +146,6 @@ function createWorld(
         environment: { name: null, color: "grey" },
       },
       openId: null,
-      publicUrl: "",
       trackingHost: null,
       alerts: { recipients: [], everyMs: null },
       inboxStreams: 1,

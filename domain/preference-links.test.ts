@@ -21,6 +21,7 @@ describe("a token of the preference centre", () => {
     const ofUnsubscribing = createUnsubscribeTokens(secrets).sign({
       recipientId: link.recipientId,
       typeId: null,
+      topicId: null,
       message: { delivery: newUuid() },
     });
     expect(tokens.verify(ofUnsubscribing)).toBeNull();

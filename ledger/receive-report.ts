@@ -17,6 +17,7 @@ interface ReceivingDeps {
   pool: Pool;
   readRulebook: ReadRulebook;
   mailboxShards: number;
+  clock: () => Date;
   /** How long a report waits for the outcome of the hand-over that it is about. */
   patienceMs?: number;
 }
@@ -29,6 +30,7 @@ export function createReportReceiver({
   pool,
   readRulebook,
   mailboxShards,
+  clock,
   patienceMs = presetPatienceMs,
 }: ReceivingDeps) {
   async function record(
@@ -43,7 +45,7 @@ export function createReportReceiver({
     const named = given ?? (await findUnsubscription(execute, inbound.message, types));
     if (named === null) return recorded;
     const type = named.typeId === null ? null : (types.get(named.typeId) ?? null);
-    const done = await changeSubscription(execute, named, type, "listed", { mailboxShards });
+    const done = await changeSubscription(execute, named, type, "listed", { mailboxShards, now: clock() });
     const changed = [...recorded.changed, ...(done?.released ?? [])];
     return { outcome: "unsubscribed", changed };
   }

@@ -76,6 +76,23 @@ export async function changeSubscriptions(
   await execute(changeStatement, { rows: JSON.stringify(changes), now });
 }
 
+/** A step of a recipient's consent to a topic, as they are told of it. */
+interface ConsentEvidence {
+  topic: string;
+  step: string;
+  way: string;
+  source: string | null;
+  at: Date;
+}
+
+const consentStatement = defineStatement<{ recipientId: string }, ConsentEvidence>(`
+  SELECT t.key AS topic, c.step, c.way, c.source, c.created_at AS at FROM consent_entries c JOIN topics t ON t.id = c.topic_id
+  WHERE c.recipient_id = :recipientId::uuid ORDER BY c.id LIMIT 1000`);
+
+/** Lists the steps of a recipient's consent, the oldest first. */
+export const listConsent = (execute: Execute, recipientId: string): Promise<ConsentEvidence[]> =>
+  execute(consentStatement, { recipientId });
+
 const withdrawStatement = defineStatement<{ entryIds: readonly string[] }>(
   "DELETE FROM consent_entries WHERE id = ANY(:entryIds::uuid[]) AND step = 'requested'",
 );

@@ -81,8 +81,6 @@ interface ApiConfig {
   campaignLanes: number;
   /** The sender of emails for which nothing else names one. */
   sender: Sender;
-  /** The URL at which recipients reach the API, without a trailing slash. */
-  publicUrl: string;
   /** How the pages for recipients look. */
   brand: Brand;
   /** Domains that emails may be sent from, in their ASCII form. */

@@ -63,6 +63,7 @@ export function inboundRoutes(services: Services) {
     pool: publicPool,
     readRulebook: readPolicySnapshot,
     mailboxShards: config.mailboxShards,
+    clock,
     patienceMs: 2_000,
   });
 

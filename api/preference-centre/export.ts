@@ -1,7 +1,9 @@
 import { executeOn } from "../../ledger/sql.ts";
 import { listAddresses } from "../../ledger/addresses.ts";
+import { listTopicChoices } from "../../ledger/topic-choices.ts";
+import { listConsent } from "../../ledger/topic-subscriptions.ts";
 import { addressJson } from "../addresses/schemas.ts";
-import { deliveryColumns, deliveryJson, type DeliveryRow } from "../deliveries/store.ts";
+import { deliveriesJson, deliveryColumns, type DeliveryRow } from "../deliveries/store.ts";
 import { recipientFacts } from "../recipients/store.ts";
 import type { Services } from "../services.ts";
 import type { Centre } from "./centre.ts";
@@ -29,8 +31,9 @@ export async function exportKnown(
      ORDER BY created_at DESC LIMIT ${mostMessages}`,
     [recipient.id],
   );
+  const execute = executeOn(pool);
   const known = new Map(engagements.map((row) => [row.deliveryId, row.known]));
-  const devices = await listAddresses(executeOn(pool), recipient.id);
+  const devices = await listAddresses(execute, recipient.id);
   return {
     exportedAt: new Date(now).toISOString(),
     recipient: recipientFacts(recipient),
@@ -39,7 +42,12 @@ export async function exportKnown(
     viewsByHourOfDay: recipient.engagedHours,
     devices: devices.map(addressJson),
     waiting: timeline.waiting,
-    messages: deliveries.map((row) => ({ ...deliveryJson(row), became: known.get(row.id) ?? {} })),
+    messages: (await deliveriesJson(execute, deliveries)).map((json, place) => ({
+      ...json,
+      became: known.get(deliveries[place]!.id) ?? {},
+    })),
+    topics: await listTopicChoices(execute, recipient.id),
+    consent: await listConsent(execute, recipient.id),
     inbox,
   };
 }

@@ -140,7 +140,7 @@ export function preferenceCentreRoutes(services: Services) {
 
   const read = async (c: Context<ApiEnv>, token: string): Promise<Centre> =>
     readCentre(services, await verify(c, token), (recipientId) =>
-      unsubscribing.read({ recipientId, typeId: null }),
+      unsubscribing.read({ recipientId, typeId: null, topicId: null }),
     );
 
   /** Does the work of a request. A browser with an expired link gets the page on which a new one is asked for. */
@@ -195,7 +195,7 @@ export function preferenceCentreRoutes(services: Services) {
     }
     if (wanted !== "stop" && wanted !== "resume")
       throw new Problem("invalid", "The form says nothing that can be done.");
-    const choosing = { recipientId: recipient.id, typeId: null, message: null };
+    const choosing = { recipientId: recipient.id, typeId: null, topicId: null, message: null };
     await unsubscribing.change(c, choosing, wanted === "stop" ? "all" : "undo");
     return { ...done, message: words.saved };
   }

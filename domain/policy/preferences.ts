@@ -182,6 +182,7 @@ export const preferences = partly
       description:
         "What senders may know of emails to the recipient: with false, opens or clicks are not tracked. What is left out is as senders ask",
       example: { opens: false },
+    }),
     pausedUntil: instantText.meta({
       description:
         "Messages are held until this instant, as in a period of `doNotDisturb`. Left out, or in the past: they are not",

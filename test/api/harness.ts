@@ -116,7 +116,6 @@ export async function startApi({
       mailboxShards: 4,
       campaignLanes: 8,
       sender: parseSender("Tidings <tidings@example.org>")!,
-      publicUrl: "https://tidings.example.org",
       brand: { name: "Example", color: "#1d4ed8", logo: null, imprint: null, imprintUrl: null },
       mailDomains: ["example.org"],
       maxUnsent: 1_000_000,

@@ -402,7 +402,7 @@ describe("a link", () => {
     );
     for (const wrong of [
       ...changed.filter((_, at) => at % 5 === 0),
-      other.sign({ recipientId, typeId: null, message }),
+      other.sign({ recipientId, typeId: null, topicId: null, message }),
     ]) {
       expect((await get(`/p/${wrong}`)).status).toBe(404);
       expect((await post(`/p/${wrong}`, { section: "pause", pause: "hour" })).status).toBe(404);
@@ -487,6 +487,7 @@ describe("asking for a link", () => {
     const unsubscribe = createUnsubscribeTokens([tokenSecret]).sign({
       recipientId,
       typeId: null,
+      topicId: null,
       message: { delivery: newUuid() },
     });
     expect((await get(`/u/${unsubscribe}`)).text).toContain("choice=link");

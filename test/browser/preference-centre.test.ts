@@ -170,7 +170,7 @@ describe("the preference centre", () => {
 
 describe("axe-core finds no fault, and nothing is too wide", () => {
   const unsubscribe = () =>
-    `../u/${createUnsubscribeTokens([tokenSecret]).sign({ recipientId, typeId: null, message: { delivery: newUuid() } })}`;
+    `../u/${createUnsubscribeTokens([tokenSecret]).sign({ recipientId, typeId: null, topicId: null, message: { delivery: newUuid() } })}`;
 
   it.each([
     ["light", 320],

@@ -38,6 +38,7 @@ beforeAll(async () => {
       tokens,
       readRulebook: createRulebookReader(database.pool),
       mailboxShards: 1,
+      clock: () => new Date(),
       patienceMs: 0,
     }),
     logger: pino({ level: "silent" }),
@@ -114,7 +115,7 @@ describe("the receiver of returned mail", () => {
   it("unsubscribes who writes, by the token or by the message, and no program that answers", async () => {
     const { delivery, recipientId } = await sendOne();
     const to = returnAddresses.of("unsubscribe", { delivery });
-    const token = tokens.sign({ recipientId, typeId: null, message: { delivery } });
+    const token = tokens.sign({ recipientId, typeId: null, topicId: null, message: { delivery } });
     const write = (subject: string, headers = "") =>
       `From: ann@example.org\r\nSubject: ${subject}\r\n${headers}\r\n\r\n`;
     const from = "ann@example.org";

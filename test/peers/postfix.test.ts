@@ -29,6 +29,7 @@ beforeAll(async () => {
     tokens: createUnsubscribeTokens(returnSecrets),
     readRulebook: createRulebookReader(database.pool),
     mailboxShards: 1,
+    clock: () => new Date(),
   });
   listener = await startListener({
     host: "127.0.0.1",

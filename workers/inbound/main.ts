@@ -47,6 +47,7 @@ async function main(): Promise<void> {
       tokens: createUnsubscribeTokens(secrets),
       readRulebook: createRulebookReader(pool),
       mailboxShards: environment.MAILBOX_SHARDS,
+      clock: () => clock.now(),
     }),
     ...(cert !== undefined && key !== undefined && { tls: { cert, key } }),
     logger,
