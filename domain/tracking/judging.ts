@@ -1,8 +1,7 @@
 import { isbot } from "isbot";
 
 /** Why a request was made by a program, as far as the request itself shows it. */
-export const suspicions = ["head", "program", "hidden_link"] as const;
-export type Suspicion = (typeof suspicions)[number];
+export type Suspicion = "head" | "program" | "hidden_link";
 
 /** A request for the image or a link of a message. */
 export interface Hit {

@@ -4,7 +4,7 @@ import type { ActionTarget } from "../tokens.ts";
 
 /** What the address with a token does: it reports that the message was opened, leads to one of its links, or shows it. */
 export const messagePurposes = ["open", "click", "view"] as const;
-export type MessagePurpose = (typeof messagePurposes)[number];
+type MessagePurpose = (typeof messagePurposes)[number];
 
 /** A link of messages. It is signed, so that no address leads anywhere else. */
 export interface SignedLink {
