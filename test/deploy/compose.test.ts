@@ -268,7 +268,7 @@ describe("the secrets", () => {
       );
       const read = readEnvironment(reads, mounted) as Record<string, unknown>;
       expect(Object.keys(read).sort()).toEqual([...reads].sort());
-      if (name !== "migrate")
+      if (name === "api" || name === "worker")
         expect(temporalSettings(mounted)).toMatchObject({
           connectionOptions: { address: "temporal:7233" },
           namespace: "tidings",
