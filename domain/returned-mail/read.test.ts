@@ -2,9 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bounceClassOf, failureOfReport } from "../delivery/bounce-class.ts";
 import { readReturnedMail } from "./read.ts";
-import * as samples from "./samples.testing.ts";
-
-const mails = { ...samples };
+import { samples } from "./samples.testing.ts";
 
 const read = (mail: string) => readReturnedMail(Buffer.from(mail));
 
@@ -18,7 +16,7 @@ async function reportIn(mail: string) {
 }
 
 describe("a report of a delivery", () => {
-  it.each<[server: keyof typeof mails, bounce: string, reply: RegExp]>([
+  it.each<[server: keyof typeof samples, bounce: string, reply: RegExp]>([
     ["postfix", "hard", /^550 5\.1\.1 <bob@example\.net>: Recipient .* User unknown in virtual/],
     ["postfixLocal", "hard", /^5\.1\.1 unknown user: "bob"$/],
     ["exim", "full", /^552 5\.2\.2 Mailbox full$/],
@@ -29,7 +27,7 @@ describe("a report of a delivery", () => {
     ["sendmail", "block", /^554 5\.7\.1 Message rejected as spam$/],
     ["expired", "soft", /^451 4\.4\.1 reply: read error/],
   ])("of %s is %s", async (server, bounce, reply) => {
-    expect(await reportIn(mails[server])).toEqual({
+    expect(await reportIn(samples[server])).toEqual({
       action: "failed",
       addresses: [server === "gmail" ? "bob@gmail.com" : "bob@example.net"],
       bounce,
@@ -114,7 +112,7 @@ describe("other mail", () => {
   });
 
   it("is read without harm, however malformed it is", async () => {
-    const bases = Object.values(mails);
+    const bases = Object.values(samples);
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...bases),

@@ -25,7 +25,7 @@ ${parts.map(([part, content]) => `\n--=_boundary\nContent-Type: ${part}\n\n${con
 const status = "message/delivery-status";
 const text = "text/plain; charset=us-ascii";
 
-export const postfix = report(
+const postfix = report(
   "delivery-status",
   `From: MAILER-DAEMON@mx.example.net (Mail Delivery System)
 Subject: Undelivered Mail Returned to Sender
@@ -52,12 +52,12 @@ Diagnostic-Code: smtp; 550 5.1.1 <bob@example.net>: Recipient address rejected:
 );
 
 /** Of a local user, without an answer over SMTP. */
-export const postfixLocal = postfix.replace(
+const postfixLocal = postfix.replace(
   /Diagnostic-Code: [^-]*?table/,
   'Diagnostic-Code: X-Postfix; unknown user: "bob"',
 );
 
-export const exim = report(
+const exim = report(
   "delivery-status",
   `X-Failed-Recipients: bob@example.net
 Auto-Submitted: auto-replied
@@ -90,7 +90,7 @@ Diagnostic-Code: smtp; 552 5.2.2 Mailbox full`,
 );
 
 /** Of an older version, which sends only the text. */
-export const eximText = lines(`
+const eximText = lines(`
 X-Failed-Recipients: bob@example.net
 Auto-Submitted: auto-replied
 From: Mail Delivery System <Mailer-Daemon@mail.example.net>
@@ -112,7 +112,7 @@ Return-path: <b+abc@bounces.example.org>
 Subject: A mailbox that is full: 552 5.2.2
 `);
 
-export const eximDelayed = lines(`
+const eximDelayed = lines(`
 From: Mail Delivery System <Mailer-Daemon@mail.example.net>
 Subject: Warning: message 1abc delayed 24 hours
 Auto-Submitted: auto-replied
@@ -128,7 +128,7 @@ recipients after more than 24 hours on the queue on mail.example.net.
 No action is required on your part. Delivery attempts will continue.
 `);
 
-export const exchange = report(
+const exchange = report(
   "delivery-status",
   `From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.net>
 Subject: Undeliverable: Hello
@@ -149,7 +149,7 @@ X-Display-Name: Bob`,
   ],
 );
 
-export const gmail = report(
+const gmail = report(
   "delivery-status",
   `From: Mail Delivery Subsystem <mailer-daemon@googlemail.com>
 Auto-Submitted: auto-replied
@@ -175,7 +175,7 @@ Diagnostic-Code: smtp; 550-5.1.1 The email account that you tried to reach does 
   ],
 );
 
-export const qmail = lines(`
+const qmail = lines(`
 From: MAILER-DAEMON@mail.example.net
 To: b+abc@bounces.example.org
 Subject: failure notice
@@ -192,7 +192,7 @@ Sorry, no mailbox here by that name. (#5.1.1)
 Return-Path: <b+abc@bounces.example.org>
 `);
 
-export const sendmail = report(
+const sendmail = report(
   "delivery-status",
   `From: Mail Delivery Subsystem <MAILER-DAEMON@mail.example.net>
 Subject: Returned mail: see transcript for details
@@ -215,16 +215,16 @@ Last-Attempt-Date: Tue, 1 Dec 2026 12:00:00 GMT`,
 );
 
 /** A message that was kept for days and then given up. */
-export const expired = sendmail
+const expired = sendmail
   .replace("Status: 5.7.1", "Status: 4.4.7")
   .replace(/Diagnostic-Code: .*/, "Diagnostic-Code: SMTP; 451 4.4.1 reply: read error from mx");
 
-export const delivered = postfix
+const delivered = postfix
   .replace("Action: failed", "Action: delivered (to the mailbox)")
   .replace("Status: 5.1.1", "Status: 2.0.0");
 
 /** Yahoo and Microsoft report what their users say in this form. */
-export const complaint = report(
+const complaint = report(
   "feedback-report",
   `From: <feedback@arf.mail.example.com>
 Subject: Complaint about message from 192.0.2.10`,
@@ -242,7 +242,7 @@ Source-IP: 192.0.2.10`,
   ],
 );
 
-export const absence = lines(`
+const absence = lines(`
 From: Bob <bob@example.net>
 Subject: Out of Office: Hello
 Auto-Submitted: auto-replied
@@ -251,10 +251,27 @@ Message-ID: <away@example.net>
 I am away. Mail could not be delivered to me by hand, and 550 other things.
 `);
 
-export const letter = lines(`
+const letter = lines(`
 From: Bob <bob@example.net>
 Subject: Undelivered
 Message-ID: <letter@example.net>
 
 My parcel could not be delivered. 550 5.1.1 is a number.
 `);
+
+export const samples = {
+  postfix,
+  postfixLocal,
+  exim,
+  eximText,
+  eximDelayed,
+  exchange,
+  gmail,
+  qmail,
+  sendmail,
+  expired,
+  delivered,
+  complaint,
+  absence,
+  letter,
+};

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import * as samples from "../../domain/returned-mail/samples.testing.ts";
+import { samples } from "../../domain/returned-mail/samples.testing.ts";
 import type { ActionTarget } from "../../domain/tokens.ts";
 import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
