@@ -138,7 +138,7 @@ export const originOf = (shown: Shown, path: PreferencePath, label: string): Htm
     label,
   });
 
-/** What became of the form of a section, with a button to undo it. */
+/** What became of the form of a section, with a button to undo it, which is a form: it must not be within another one. */
 export function notice(shown: Shown, name: SectionName): Html | null {
   const { outcome, centre } = shown;
   if (outcome?.section !== name) return null;

@@ -71,10 +71,10 @@ describe("the preference centre", () => {
     const tasks = page.getByRole("form", { name: "Your tasks" });
     await tasks.getByLabel("Email").uncheck();
     await tasks.getByRole("button", { name: "Save" }).click();
-    await page.getByRole("status").getByText("Saved.").waitFor();
+    await page.locator(".note[role=status]").getByText("Saved.").waitFor();
     expect(await stored()).toMatchObject({ types: { deadline: { email: false } } });
     await page.getByRole("button", { name: "Undo" }).click();
-    await page.getByRole("status").waitFor();
+    await page.locator(".note[role=status]").waitFor();
     expect(await stored()).toEqual({ maxPerHour: 4 });
 
     const often = page.locator("#often");
@@ -85,18 +85,18 @@ describe("the preference centre", () => {
     expect(await often.getByLabel("At most this many messages an hour").inputValue()).toBe("7");
     await often.getByLabel("Time of the daily or weekly summary").fill("08:15");
     await often.getByRole("button", { name: "Save" }).click();
-    await often.getByRole("status").waitFor();
+    await often.locator(".note[role=status]").waitFor();
     expect(await stored()).toEqual({ maxPerHour: 7, digest: { time: "08:15" } });
     await often.getByRole("button", { name: /Use theirs again: At most/ }).click();
-    await often.getByRole("status").waitFor();
+    await often.locator(".note[role=status]").waitFor();
     expect(await stored()).toEqual({ digest: { time: "08:15" } });
 
     const dnd = page.locator("#dnd");
-    await dnd.getByLabel("Day").selectOption("friday");
-    await dnd.getByLabel("From").fill("22:00");
-    await dnd.getByLabel("To").fill("08:00");
+    await dnd.locator('[name="dnd.0.day"]').selectOption("friday");
+    await dnd.locator('[name="dnd.0.from"]').fill("22:00");
+    await dnd.locator('[name="dnd.0.to"]').fill("08:00");
     await dnd.getByRole("button", { name: "Save" }).click();
-    await dnd.getByRole("status").waitFor();
+    await dnd.locator(".note[role=status]").waitFor();
     expect(await stored()).toMatchObject({
       doNotDisturb: [{ weekday: "friday", start: "22:00", end: "08:00" }],
     });
@@ -149,7 +149,7 @@ describe("the preference centre", () => {
       "monday  ",
     ]);
     await page.locator("#dnd").getByRole("button", { name: "Save" }).click();
-    await page.locator("#dnd").getByRole("status").waitFor();
+    await page.locator("#dnd").locator(".note[role=status]").waitFor();
     expect((await stored())["doNotDisturb"]).toEqual([
       { weekday: "monday", start: "22:00", end: "01:00" },
       { weekday: "thursday", start: "00:00", end: "00:10" },
@@ -186,7 +186,7 @@ describe("axe-core finds no fault, and nothing is too wide", () => {
     await page.getByRole("alert").waitFor();
     expect(await faultsOf(page)).toEqual([]);
     await page.getByRole("button", { name: "For an hour" }).click();
-    await page.getByRole("status").waitFor();
+    await page.locator(".note[role=status]").waitFor();
     expect(await faultsOf(page)).toEqual([]);
     await page.getByRole("button", { name: "End the pause" }).click();
     await page.getByRole("button", { name: "For an hour" }).waitFor();

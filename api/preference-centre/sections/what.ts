@@ -31,12 +31,11 @@ export function whatCard(shown: Shown): Html {
       ),
     )}
     <div id="channels">
-      ${form(
+      <h3>${words.channels}</h3>
+      ${notice(shown, "channels")}${form(
         shown,
         "channels",
         html`${firstButton()}
-          <h3>${words.channels}</h3>
-          ${notice(shown, "channels")}
           <p class="soft">${words.channelsHelp}</p>
           ${contentChannels.map((channel) => renderChannel(shown, channel))}${saveButton(shown)}`,
         { label: words.channels },

@@ -115,12 +115,11 @@ function renderPeriods(shown: Shown, section: PeriodSection): Html {
   const isOn = isChecked(shown, section, enabled, answer.effective[enabled].value);
   const days = namesOfWeekdays(words.lang);
   return html`<div id="${section}">
-    ${form(
+    <h3>${words[path]}</h3>
+    ${notice(shown, section)}${form(
       shown,
       section,
-      html`${firstButton()}
-        <h3>${words[path]}</h3>
-        ${notice(shown, section)}${faultOf(shown, section, section)?.text}
+      html`${firstButton()}${faultOf(shown, section, section)?.text}
         <label class="check"
           ><input
             type="checkbox"
