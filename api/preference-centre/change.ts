@@ -126,7 +126,7 @@ function readUndo(text: string): Record<string, unknown> {
 
 function readPause(form: Form, { recipient: { timeZone }, now }: Centre): Record<string, unknown> {
   const until = (at: number) => ({ pausedUntil: new Date(at).toISOString() });
-  switch (readOne(form, "pause")) {
+  switch (readOne(form, "pause") ?? "") {
     case "hour":
       return until(now + hourMs);
     case "tomorrow":

@@ -178,7 +178,7 @@ export function aheadCard(shown: Shown): Html {
 }
 
 function reasonText(reason: string | null, words: CentreWords): string {
-  switch (reason) {
+  switch (reason ?? "") {
     case "quiet_hours":
     case "do_not_disturb":
       return words.reasonQuiet;
