@@ -69,7 +69,7 @@ describe("the preference centre", () => {
       viewport: { width: 320, height: 640 },
     });
     const tasks = page.getByRole("form", { name: "Your tasks" });
-    await tasks.getByLabel("Email").uncheck();
+    await tasks.getByLabel("Email", { exact: true }).uncheck();
     await tasks.getByRole("button", { name: "Save" }).click();
     await page.locator(".note[role=status]").getByText("Saved.").waitFor();
     expect(await stored()).toMatchObject({ types: { deadline: { email: false } } });
@@ -78,8 +78,8 @@ describe("the preference centre", () => {
     expect(await stored()).toEqual({ maxPerHour: 4 });
 
     const often = page.locator("#often");
-    await often.getByLabel("At most this many messages an hour").fill("7");
-    await often.getByLabel("Time of the daily or weekly summary").fill("08:15");
+    await often.locator("[name=maxPerHour]").fill("7");
+    await often.locator('[name="digest.time"]').fill("08:15");
     await often.getByRole("button", { name: "Save" }).click();
     await often.locator(".note[role=status]").waitFor();
     expect(await stored()).toEqual({ maxPerHour: 7, digest: { time: "08:15" } });
