@@ -290,7 +290,7 @@ describe("a link to snooze or complete", () => {
       expect(response.status).toBe(200);
       const page = await response.text();
       expect(page).toMatch(/<form method="post"\s*>/);
-      expect(page).not.toMatch(/<script|http|@|A-17|N0/);
+      expect(page.replace(/<style>[^<]*<\/style>/, "")).not.toMatch(/<script|http|@|A-17|N0/);
       const policy = response.headers.get("content-security-policy")!;
       expect(policy).toContain("default-src 'none'");
       expect(policy).not.toContain("unsafe");
