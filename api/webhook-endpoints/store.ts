@@ -38,10 +38,13 @@ export const endpointFields = {
       "The keys of the notification types whose events it gets; none means all, and events without a type too",
     example: [],
   }),
-  campaign: idOf("campaign").nullable().openapi({
-    description: "The only campaign whose events it gets; null means all events",
-    example: null,
-  }),
+  campaign: idOf("campaign")
+    .nullable()
+    .openapi({
+      type: ["string", "null"],
+      description: "The only campaign whose events it gets; null means all events",
+      example: null,
+    }),
 };
 
 export const webhookEndpoint = z

@@ -32,7 +32,7 @@ async function signInLongAgo() {
 }
 
 describe("a proof of who uses a session", () => {
-  it("is needed for keys, erasure, sessions of others, providers, gates, stops, exports and sealing", () => {
+  it("is needed for keys, erasure, sessions of others, providers, gates, stops, exports, webhooks and sealing", () => {
     expect(marked().map(({ method, path }) => `${method} ${path}`)).toEqual([
       "POST /v1/providers/{name}/reset",
       "PUT /v1/gates/{kind}/{name}",
@@ -45,6 +45,11 @@ describe("a proof of who uses a session", () => {
       "GET /v1/notifications/export",
       "GET /v1/deliveries/export",
       "GET /v1/events/export",
+      "POST /v1/webhook-endpoints",
+      "PATCH /v1/webhook-endpoints/{id}",
+      "DELETE /v1/webhook-endpoints/{id}",
+      "POST /v1/webhook-endpoints/{id}/rotate",
+      "POST /v1/webhook-endpoints/{id}/replay",
       "POST /v1/api-keys",
       "POST /v1/api-keys/{id}/rotate",
       "POST /v1/api-keys/{id}/revoke",
