@@ -11,12 +11,12 @@ import type { Execute } from "../../ledger/sql.ts";
 import { idOf } from "../deliveries/filters.ts";
 import { exampleIdOf, throwNotFound } from "../http/path-ids.ts";
 
-export const endpointUrl = webUrl.max(2_000, "must have at most 2000 characters").meta({
+const endpointUrl = webUrl.max(2_000, "must have at most 2000 characters").meta({
   description: "Where events are POSTed. Administrators can read it, and the audit trail has it",
   example: "https://example.org/hooks/tidings",
 });
 
-export const endpointKinds = z
+const endpointKinds = z
   .array(z.enum(subscribableKinds))
   .min(1, "must name at least one kind")
   .max(subscribableKinds.length)

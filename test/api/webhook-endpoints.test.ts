@@ -123,7 +123,7 @@ async function create(path: string, fields: object = {}): Promise<{ id: string; 
     kinds: allKinds,
     ...fields,
   });
-  expect(status, JSON.stringify(body)).toBe(201);
+  expect([status, body]).toEqual([201, expect.anything()]);
   return body;
 }
 
@@ -429,7 +429,7 @@ describe("forbidden URLs", () => {
         description: "forbidden",
         kinds: allKinds,
       });
-      expect(status, url).toBe(422);
+      expect([url, status]).toEqual([url, 422]);
     }
     expect(forbidden).toEqual([]);
   });
