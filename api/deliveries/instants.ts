@@ -59,7 +59,7 @@ const sentAtSql =
 const instantsStatement = defineStatement<{ ids: readonly string[] }, InstantsRow>(
   `SELECT o.id, o.sent_at AS "sentAt", coalesce(g.delivered_at, CASE WHEN o.status = 'delivered' THEN o.finished_at END) AS "deliveredAt",
      g.seen_at AS "seenAt", g.opened_at AS "openedAt", g.clicked_at AS "clickedAt",
-     CASE WHEN o.hold_count = 0 AND o.group_id IS NULL AND o.forgiven_count = 0
+     CASE WHEN o.sent_at IS NOT NULL AND o.hold_count = 0 AND o.group_id IS NULL AND o.forgiven_count = 0
        THEN greatest(0, round(extract(epoch FROM o.sent_at - greatest(n.send_at, o.created_at)) * 1000))::float8 END AS "latencyMs"
    FROM unnest(:ids::uuid[]) AS i(id)
      JOIN (SELECT x.*, ${sentAtSql} AS sent_at FROM ended_deliveries x) AS o ON o.id = i.id
