@@ -251,7 +251,7 @@ describe("decide", () => {
       [{ message: { topic: { key: "news", isSubscribed: true } } }],
       "send",
     ],
-    ["sends a mandatory message without a subscription", [mandatory, of("topic")], "merge batch"],
+    ["sends a mandatory message without a subscription", [mandatory, of("topic")], "send"],
     ["holds a high message in quiet hours", [high, of("quiet_hours")], "hold quiet_hours"],
     ["never puts a high message into a digest", [high, of("digest")], "send"],
     ["never batches a high message", [high, of("batching")], "send"],
