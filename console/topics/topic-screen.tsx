@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "../parts/button.tsx";
+import { Stack } from "../parts/columns.tsx";
 import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { Facts, Page, Panel } from "../parts/page.tsx";
 import { CopyButton, Failed, Loading } from "../parts/states.tsx";
@@ -47,8 +48,10 @@ export function TopicScreen() {
     >
       {topic ? (
         <>
-          <TopicFacts topic={topic} />
-          <SubscribersPanel topicKey={key} search={search} />
+          <Stack>
+            <TopicFacts topic={topic} />
+            <SubscribersPanel topicKey={key} search={search} />
+          </Stack>
           {open === "edit" && <TopicDialog topic={topic} onClose={close} />}
           {open === "add" && <AddSubscriberDialog topic={topic} onClose={close} />}
           {open === "archive" && <ArchiveDialog topic={topic} onClose={close} />}
