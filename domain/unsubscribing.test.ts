@@ -47,11 +47,21 @@ describe("tokens to unsubscribe", () => {
 describe("findMailingList", () => {
   const type = { id: "0199f1c4-5b7e-7f3a-8c1d-2a6b7c8d9e0f", key: "team.news", mandatory: false };
   const topic = { id: "0199f1c4-5b7e-7f3a-8c1d-2a6b7c8d9e10", key: "newsletter" };
-  const single = { type, topic: null, isOfCampaign: false, group: null, priority: "normal" } as const;
+  const single = {
+    type,
+    topic: null,
+    isOfCampaign: false,
+    group: null,
+    priority: "normal",
+  } as const;
 
   it.each([
     ["a message of a type", single, { name: "team.news", typeId: type.id, topicId: null }],
-    ["a batch of a type", { ...single, group: "batch" }, { name: "team.news", typeId: type.id, topicId: null }],
+    [
+      "a batch of a type",
+      { ...single, group: "batch" },
+      { name: "team.news", typeId: type.id, topicId: null },
+    ],
     ["a digest", { ...single, group: "digest" }, { name: "digests", typeId: null, topicId: null }],
     [
       "a campaign without a type",

@@ -163,13 +163,7 @@ interface Batch {
 }
 
 /** Creates functions that remove rows past their retention, in batches. */
-export function createExpired({
-  pool,
-  retention,
-}: {
-  pool: Pool;
-  retention: Retention;
-}) {
+export function createExpired({ pool, retention }: { pool: Pool; retention: Retention }) {
   async function run(text: string, values: unknown[]): Promise<Removal> {
     const { rows } = await pool.query<Batch>(text, values);
     const { removed, seen, last } = rows[0]!;

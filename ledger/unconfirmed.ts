@@ -58,7 +58,9 @@ export async function removeUnconfirmed(
 
 async function erase(pool: Pool, id: string, now: Date): Promise<boolean> {
   try {
-    return (await inTransaction(pool, (client) => erasePerson(executeOn(client), { id }, now))) !== null;
+    return (
+      (await inTransaction(pool, (client) => erasePerson(executeOn(client), { id }, now))) !== null
+    );
   } catch (error) {
     if (error instanceof LedgerBusy) return false;
     throw error;

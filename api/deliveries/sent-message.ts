@@ -83,8 +83,7 @@ export async function readSentMessage(
   return {
     ...row,
     // Whoever sees the message could confirm in the recipient's place.
-    data:
-      confirmLinkVariable in data ? { ...data, [confirmLinkVariable]: actionAddress } : data,
+    data: confirmLinkVariable in data ? { ...data, [confirmLinkVariable]: actionAddress } : data,
     recipient: { ...recipient, id: publicId("recipient", recipient.id) },
   };
 }

@@ -110,8 +110,7 @@ function TopicField() {
     const isFree = !draft.audience.isEverybody && audienceOf(draft.audience) === null;
     update({
       topic: key || null,
-      ...(key &&
-        isFree && { audience: { ...draft.audience, where: parseFilter({ topic: key }) } }),
+      ...(key && isFree && { audience: { ...draft.audience, where: parseFilter({ topic: key }) } }),
     });
   };
   return (

@@ -143,8 +143,7 @@ function writeCondition({ subject, key, operator, value }: ConditionNode): objec
   const isEmpty = value.trim() === "";
   if (subject === "mayHaveReceived")
     return isEmpty ? null : { received: value.trim(), orUnknown: true };
-  if (directSubjects.includes(subject))
-    return isEmpty ? null : { [subject]: value.trim() };
+  if (directSubjects.includes(subject)) return isEmpty ? null : { [subject]: value.trim() };
   if (subject === "attribute") {
     const path = splitPath(key);
     if (path.length === 0) return null;

@@ -110,7 +110,13 @@ function TopicFacts({ topic }: { topic: Topic }) {
   );
 }
 
-function ArchiveDialog({ topic, onClose }: { topic: Topic & { etag: string }; onClose: () => void }) {
+function ArchiveDialog({
+  topic,
+  onClose,
+}: {
+  topic: Topic & { etag: string };
+  onClose: () => void;
+}) {
   const client = useQueryClient();
   const { isArchived, key, etag, name } = topic;
   const change = useMutation({
@@ -134,8 +140,8 @@ function ArchiveDialog({ topic, onClose }: { topic: Topic & { etag: string }; on
         <p>It takes new subscribers again, and campaigns can name it.</p>
       ) : (
         <p>
-          It takes no new subscribers, its sign-up form disappears, and new campaigns cannot name it.
-          Subscriptions stay, and people can still unsubscribe.
+          It takes no new subscribers, its sign-up form disappears, and new campaigns cannot name
+          it. Subscriptions stay, and people can still unsubscribe.
         </p>
       )}
     </ConfirmDialog>

@@ -330,7 +330,9 @@ describe("a campaign", () => {
     const edited = await api.send("PATCH", `/v1/campaigns/${body.id}`, { topic: null }, any);
     expect(edited.body.topic).toBeNull();
     await put("single", "u0");
-    const preview = await api.send("POST", "/v1/audiences/preview", { audience: campaign.audience });
+    const preview = await api.send("POST", "/v1/audiences/preview", {
+      audience: campaign.audience,
+    });
     expect(preview.body.count).toEqual({ exactly: 1 });
   });
 });
