@@ -59,7 +59,7 @@ export function publicNameOf(
 }
 
 /** Removes what may identify somebody from where consent was given: the query and the fragment of an address. */
-export const cutSource = (source: string): string => source.replace(/[?#].*$/s, "");
+const cutSource = (source: string): string => source.replace(/[?#].*$/s, "");
 
 /** Where consent was given, in a request. */
 export const consentSource = text(500).transform(cutSource).meta({

@@ -10,7 +10,6 @@ const subscriber = one.subscribers[":recipient"];
 
 export type Topic = AnswerOf<typeof api.v1.topics.$get>["items"][number];
 export type Subscriber = AnswerOf<typeof one.subscribers.$get>["items"][number];
-export type ConsentStep = AnswerOf<typeof subscriber.$get>["consent"][number];
 export type TopicBody = Parameters<typeof api.v1.topics.$post>[0]["json"];
 export type TopicPatch = Parameters<typeof one.$patch>[0]["json"];
 
