@@ -241,6 +241,7 @@ describe("maintenance", () => {
       inline_contents: 1,
       attachments: 1,
       inbox_items: 0,
+      topic_subscriptions: 0,
     });
     expect(await idsIn("inline_contents")).toEqual(new Set(requests.keptContents));
     expect(await idsIn("attachments")).toEqual(new Set(requests.keptAttachments));
