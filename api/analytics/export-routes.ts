@@ -145,7 +145,10 @@ export function analyticsExportRoutes({ pool, exporter, clock }: Services) {
       pageRows: lines.length + 1,
       read: () =>
         Promise.resolve(lines.map((line, place) => ({ ...line, id: String(place) }) as Line)),
-      toItem: ({ id: _, ...line }) => line as Line,
+      toItem: (read) => {
+        const { id: _, ...line } = read;
+        return line as Line;
+      },
     });
   });
 }

@@ -136,8 +136,11 @@ export function analyticsRoutes({ pool, clock }: Services) {
     const items = await itemsOf(pool, by, report);
     return {
       ...periodOf(report.span),
-      items: items.slice(0, maxItems).map(({ own: _, previous, ...figures }) => ({
-        ...figures,
+      items: items.slice(0, maxItems).map(({ key, name, counts, rates, previous }) => ({
+        key,
+        name,
+        counts,
+        rates,
         previous: figuresJson(previous),
       })),
       rest: figuresJson(sumOf(items.slice(maxItems).map(({ own }) => ({ counts: own })))),

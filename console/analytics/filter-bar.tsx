@@ -1,6 +1,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { channels } from "../../domain/channel.ts";
 import { ChosenFilter, Choice, Filters } from "../parts/filters.tsx";
+import { useNow } from "../parts/now.ts";
 import { shortenId } from "../parts/short-id.tsx";
 import { channelWords } from "../words/statuses.ts";
 import styles from "./filter-bar.module.css";
@@ -22,7 +23,7 @@ export function FilterBar({ search, zone }: { search: AnalyticsSearch; zone: str
     void navigate({ search: (now) => ({ ...now, ...changed }), replace: true });
   const { range, from, to, channel, type, source, provider } = search;
   const isOwn = from !== undefined && to !== undefined;
-  const today = new Intl.DateTimeFormat("sv-SE", { timeZone: zone }).format(new Date());
+  const today = new Intl.DateTimeFormat("sv-SE", { timeZone: zone }).format(useNow());
   const chooseRange = (value: string) =>
     value === own
       ? set({ range: undefined, from: today, to: today })

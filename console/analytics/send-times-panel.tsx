@@ -78,6 +78,7 @@ function Week({ hours, figure }: { hours: readonly Hour[]; figure: HourFigure })
       : Math.ceil((valueOf(hour, figure) / most) * shades);
   return (
     // A wide table that is scrolled has to be reached by the keyboard.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className={styles.scroll} role="region" aria-label="Hours of the week" tabIndex={0}>
       <table className={styles.week}>
         <caption className="hidden-text">
