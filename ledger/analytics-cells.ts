@@ -8,7 +8,7 @@
  */
 
 /** The properties of a cell beside its time, in the order of the columns of the tables. */
-export const analyticsProperties = [
+const analyticsProperties = [
   "campaign_id",
   "type_id",
   "channel",

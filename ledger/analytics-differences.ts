@@ -1,20 +1,18 @@
 import {
   allAnalytics,
-  analyticsProperties,
   type analyticsWidths,
   beginningOf,
   countedKinds,
   type Measure,
   measures,
   outcomeColumns,
+  properties,
   totals,
   withoutEngagements,
   withoutOutcomes,
 } from "./analytics-cells.ts";
 import type { Channel } from "../domain/channel.ts";
 import { defineStatement, type Execute } from "./sql.ts";
-
-const properties = analyticsProperties.join(", ");
 
 /** A number that differs between the cells and the ledger. */
 export interface AnalyticsDifference {

@@ -6,7 +6,6 @@ import { type AnalyticsSearch, type Dimension, filtersOf, timeOf } from "./searc
 
 export type Overview = AnswerOf<typeof api.v1.analytics.overview.$get>;
 export type Figures = Overview["total"];
-export type Counts = Figures["counts"];
 export type Rate = Figures["rates"]["openRate"];
 export type RateName = keyof Figures["rates"];
 export type Item = AnswerOf<typeof api.v1.analytics.channels.$get>["items"][number];

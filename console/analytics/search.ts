@@ -7,11 +7,11 @@ export type Range = (typeof ranges)[number];
 export const presetRange: Range = "30";
 
 /** What deliveries are broken down by. */
-export const dimensions = ["channels", "types", "campaigns", "templates", "providers"] as const;
+const dimensions = ["channels", "types", "campaigns", "templates", "providers"] as const;
 export type Dimension = (typeof dimensions)[number];
 
 /** What the cells of the hours of the week show. */
-export const hourFigures = ["openRate", "clickRate", "handedOver"] as const;
+const hourFigures = ["openRate", "clickRate", "handedOver"] as const;
 export type HourFigure = (typeof hourFigures)[number];
 
 /** What the address of the analytics says. */

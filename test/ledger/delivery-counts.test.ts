@@ -279,7 +279,7 @@ describe("the numbers of deliveries", () => {
       await client.connect();
       try {
         await client.query(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active' LIMIT 1",
+          "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active' LIMIT 1",
         );
       } finally {
         await client.end();
