@@ -151,7 +151,10 @@ describe("items of inboxes", () => {
     const other = newUuid();
     for (const id of [...deliveries, other])
       await Promise.all([
-        pool.query("INSERT INTO engagements VALUES ($1, $2, now())", [id, recipientId]),
+        pool.query(
+          "INSERT INTO engagements (delivery_id, recipient_id, seen_at, handed_at, channel) VALUES ($1, $2, now(), now(), 'email')",
+          [id, recipientId],
+        ),
         pool.query("INSERT INTO diversions VALUES ($1, 'email', now(), now())", [id]),
       ]);
     expect(await remove("inbox_items")).toEqual({ removed: batchRows + 10, after: null });

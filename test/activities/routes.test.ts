@@ -9,6 +9,7 @@ import { engagementsNow, recordEngagements } from "../../ledger/engagement.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { cancelDeliveries, retryDeliveries } from "../../ledger/transitions.ts";
+import { countEngagements } from "../../ledger/analytics-cells.ts";
 import { acceptRouted } from "../support/accept-routed.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
@@ -111,9 +112,19 @@ const readAttempts = async () =>
     )
   ).rows;
 
+/** Past `recordEngagements`, which would leave later stages out by itself. It counts too. */
 const engage = (leg: string, column: "seen_at" | "read_at" | "acted_at") =>
   database.pool.query(
-    `INSERT INTO engagements (delivery_id, recipient_id, ${column}) SELECT id, recipient_id, ledger_now() FROM deliveries WHERE leg = $1`,
+    `WITH added AS (
+       INSERT INTO engagements (delivery_id, recipient_id, ${column}, handed_at, channel)
+       SELECT id, recipient_id, ledger_now(), ledger_now(), channel FROM deliveries WHERE leg = $1 RETURNING *
+     )
+     ${countEngagements("added", {
+       isRemoved: false,
+       at: "m.handed_at",
+       valueOf: (kind) =>
+         kind === "opens" || kind === "clicks" ? "m.opens" : `(m.${kind}_at IS NOT NULL)::int`,
+     })}`,
     [leg],
   );
 
