@@ -311,6 +311,8 @@ describe("escalation", () => {
       { leg: "stage:1", status: "suppressed", reason: "already_reached" },
     ]);
     expect(worker.sentOn()).toEqual(["in_app"]);
+    // The numbers do not know of what was written past `recordEngagements`.
+    await database.pool.query("UPDATE engagements SET read_at = NULL");
   });
 
   it("is left out in the moment in which its recipient reads an earlier stage, and the next one may follow", async () => {
