@@ -45,7 +45,10 @@ export function createReportReceiver({
     const named = given ?? (await findUnsubscription(execute, inbound.message, types));
     if (named === null) return recorded;
     const type = named.typeId === null ? null : (types.get(named.typeId) ?? null);
-    const done = await changeSubscription(execute, named, type, "listed", { mailboxShards, now: clock() });
+    const done = await changeSubscription(execute, named, type, "listed", {
+      mailboxShards,
+      now: clock(),
+    });
     const changed = [...recorded.changed, ...(done?.released ?? [])];
     return { outcome: "unsubscribed", changed };
   }

@@ -53,7 +53,7 @@ const cookieNamed = (headers: Headers, name: string) =>
 /** Begins to sign in, as a browser that follows the redirect to the provider, and returns what the provider sends it back with. */
 async function goToProvider({ proof = false, to = "" } = {}) {
   const query = new URLSearchParams({ ...(proof && { proof: "true" }), ...(to && { to }) });
-  const begun = await browse(api, "GET", `/v1/session/oidc?${query}`);
+  const begun = await browse(api, "GET", `/v1/session/oidc?${query.toString()}`);
   expect(begun.status).toBe(302);
   const [cookie, ...terms] = cookieNamed(begun.headers, "__Host-tidings-sign-in")!;
   const answer = await fetch(begun.headers.get("location")!, { redirect: "manual" });
