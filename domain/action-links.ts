@@ -18,15 +18,20 @@ export interface ActionLinks {
   forGroup(groupId: string, action: RecipientAction, signing: Signing): Promise<string>;
   /** Creates the address at which a device reports that it has shown the notification, or that the notification was clicked or closed. */
   forReceipt(target: ActionTarget, signing: Signing): Promise<string>;
-  /** Creates the link by which a recipient unsubscribes. It never expires. */
-  forUnsubscribing(unsubscription: Unsubscription): string;
+  /** Creates the links by which a recipient unsubscribes. They never expire. */
+  forUnsubscribing(unsubscription: Unsubscription): UnsubscribeLinks;
   /** Creates the link to a recipient's preference centre. It is valid for 90 days. */
   forPreferences(recipientId: string, signing: Signing): string;
+}
+
+/** The ways of one recipient to unsubscribe. */
+interface UnsubscribeLinks {
+  url: string;
   /**
-   * Creates the `mailto:` address by which a mail program unsubscribes its reader; null where no mail is received. The address names the message. The
-   * subject contains the token of the link too, which still works when the message is no longer stored.
+   * The address by which a mail program unsubscribes its reader; null where no mail is received. It names the message, and the subject contains the
+   * token of the link too, which still works when the message is no longer stored.
    */
-  forUnsubscribingByMail(unsubscription: Unsubscription): string | null;
+  mailto: string | null;
 }
 
 const lifetimeMs = 30 * dayMs;
@@ -62,12 +67,16 @@ export function createActionLinks({
       const token = await tokens.signReceiptToken({ target, epoch, expiresAt: expiryOf(now) });
       return `${publicUrl}/r/${token}`;
     },
-    forUnsubscribing: (unsubscription) =>
-      `${publicUrl}/u/${unsubscribeTokens.sign(unsubscription)}`,
+    forUnsubscribing(unsubscription) {
+      const token = unsubscribeTokens.sign(unsubscription);
+      return {
+        url: `${publicUrl}/u/${token}`,
+        mailto:
+          addresses &&
+          `mailto:${addresses.of("unsubscribe", unsubscription.message)}?subject=unsubscribe%20${token}`,
+      };
+    },
     forPreferences: (recipientId, { epoch, now }) =>
       `${publicUrl}/p/${preferenceTokens.sign({ recipientId, epoch, madeAt: now })}`,
-    forUnsubscribingByMail: (unsubscription) =>
-      addresses &&
-      `mailto:${addresses.of("unsubscribe", unsubscription.message)}?subject=unsubscribe%20${unsubscribeTokens.sign(unsubscription)}`,
   };
 }

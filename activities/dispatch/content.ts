@@ -128,7 +128,7 @@ export function createSummaries({
           ...(source.extras && { extras: source.extras }),
           ...listOf({ delivery, source }, null, { delivery: id }),
           ...trackingOf([{ delivery, source }], { delivery: id }),
-          ...preferencesOf({ delivery, source }, now),
+          ...(namesPreferences(source.content) && preferencesOf({ delivery, source }, now)),
           about: describeMessage([source], null),
         };
         const offered = actionsOf(source);
@@ -160,12 +160,12 @@ export function createSummaries({
         const campaign = isOfCampaign ? publicId("campaign", campaignId) : "";
         const kind = group ?? (isOfCampaign ? "campaign" : "notification");
         const unsubscription = { recipientId: recipient.id, ...scope, message };
-        const unsubscribeMailto = links.forUnsubscribingByMail(unsubscription);
+        const { url, mailto } = links.forUnsubscribing(unsubscription);
         return {
           list: {
             name,
-            unsubscribeUrl: links.forUnsubscribing(unsubscription),
-            ...(unsubscribeMailto !== null && { unsubscribeMailto }),
+            unsubscribeUrl: url,
+            ...(mailto !== null && { unsubscribeMailto: mailto }),
             feedback: `${campaign}:${name}:${kind}`,
             isBulk: isOfCampaign,
           },
@@ -304,6 +304,17 @@ function describeMessage(
     collapseKey: group === null ? first.collapseKey : null,
     expiresAt: last === Infinity ? null : new Date(last),
   };
+}
+
+const contentsThatNamePreferences = new WeakMap<object, boolean>();
+
+/** Whether a template names the address of the preference centre, which is signed only then. The answer is kept for its other messages. */
+function namesPreferences(content: Content["content"]): boolean {
+  const known = contentsThatNamePreferences.get(content);
+  if (known !== undefined) return known;
+  const isNamed = JSON.stringify(content).includes("preferencesUrl");
+  contentsThatNamePreferences.set(content, isNamed);
+  return isNamed;
 }
 
 /** What is tracked of an email: what is tracked of each of its parts. Its links have the parameters of a campaign if it is its only part. */

@@ -74,7 +74,7 @@ export function browserViewRoutes({ config, pages, publicPool, templateRendering
     const recipientId = parsePublicId("recipient", recipient.id)!;
     if (list === null) return undefined;
     const { typeId, topicId } = list;
-    return links.forUnsubscribing({ recipientId, typeId, topicId, message: { delivery: id } });
+    return links.forUnsubscribing({ recipientId, typeId, topicId, message: { delivery: id } }).url;
   }
 
   return createRouter().openapi(show, (c) =>
