@@ -1,6 +1,6 @@
 import { createPublicKey } from "node:crypto";
 import type { DkimKey } from "../../config/dkim.ts";
-import { type Check, type Finding, given, ok, warning } from "./check.ts";
+import { type Check, type Finding, ok, warning } from "./check.ts";
 import { providersIfGiven, readIfGiven } from "./configuration.ts";
 import {
   createResolver,
@@ -27,9 +27,7 @@ export function dnsChecks(surroundings: Surroundings): Check[] {
   const more = readIfGiven("MAIL_FROM_DOMAINS", environment) ?? [];
   const domains = [...new Set([sender.mailbox.domain, ...more])];
   const keys = readIfGiven("DKIM_KEYS", environment) ?? [];
-  const bounceDomain = given(environment, "BOUNCE_DOMAIN")
-    ? environment["BOUNCE_DOMAIN"]?.trim().toLowerCase()
-    : undefined;
+  const bounceDomain = readIfGiven("BOUNCE_DOMAIN", environment);
   const hosts = providersIfGiven(environment).smtp.map(({ host }) => host);
   // Receivers look up SPF for the envelope's sender, which is at the bounce domain if there is one.
   const envelopeDomains = bounceDomain ? [...domains, bounceDomain] : domains;
