@@ -6,6 +6,7 @@ import { benchApi } from "./api.ts";
 import { benchCampaign, type CampaignBench } from "./campaign.ts";
 import { benchChannels, type ChannelsBench } from "./channels.ts";
 import { benchConsole, type ConsoleBench } from "./console.ts";
+import { benchFeedback, type FeedbackBench } from "./feedback.ts";
 import { benchLatency, type LatencyBench } from "./latency.ts";
 import { benchMailbox } from "./mailbox.ts";
 import { type Attack, attacks, benchOverload } from "./overload.ts";
@@ -17,6 +18,7 @@ import {
   printCampaign,
   printChannels,
   printConsole,
+  printFeedback,
   printLatency,
   printMailbox,
   printOverload,
@@ -220,6 +222,20 @@ program
       say,
     });
     printTracking(result, details);
+    if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
+  });
+
+program
+  .command("feedback")
+  .description(
+    "a campaign to a server that returns messages later, passes on complaints, and whose filters and users follow links: its log beside what Tidings says",
+  )
+  .option("--recipients <number>", "size of the audience", wholeNumber(100, 1_000_000), 10_000)
+  .option("--json", "end with one line of JSON")
+  .action(async ({ json, ...options }: Options<FeedbackBench>) => {
+    const result = await benchFeedback({ ...options, environment: process.env, say });
+    printFeedback(result);
+    failOver(result.differences.length);
     if (json) process.stdout.write(`${JSON.stringify(rounded(result))}\n`);
   });
 

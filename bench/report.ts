@@ -7,6 +7,7 @@ import type { CampaignDetails, CampaignResult } from "./campaign.ts";
 import type { ChannelsDetails, ChannelsResult } from "./channels.ts";
 import type { DayResult, PolicyDetails, PolicyResult } from "./policy.ts";
 import type { ConsoleDetails, ConsoleResult } from "./console.ts";
+import type { FeedbackResult } from "./feedback.ts";
 import type { LatencyDetails, LatencyResult } from "./latency.ts";
 import { percentile } from "./percentile.ts";
 import type { TrackingDetails, TrackingResult } from "./tracking.ts";
@@ -53,6 +54,27 @@ export function printCampaign(result: CampaignResult, details: CampaignDetails):
       ["duplicated", result.duplicated],
       ["messages about which ledger and sink differ", result.discrepancies ?? "not known"],
     ])}\n`,
+  );
+}
+
+export function printFeedback({ differences, ...result }: FeedbackResult): void {
+  process.stdout.write(
+    `\nWhat became of a campaign to ${result.recipients.toLocaleString("en-US")} recipients, by the log of the server\n${table(
+      [
+        ["accepted", result.accepted],
+        ["returned later", result.bounced],
+        ["complained about", result.complained],
+        ["followed by filters", result.scanned],
+        ["opened by people", result.opened],
+        ["with a link followed by people", result.clicked],
+        ["unsubscribed from", result.unsubscribed],
+        ["seconds until Tidings says the same", result.settledSeconds],
+        ["differences", differences.length],
+      ],
+    )}\n${differences
+      .slice(0, 20)
+      .map((line) => `${line}\n`)
+      .join("")}`,
   );
 }
 

@@ -81,6 +81,7 @@ export interface NewCampaign {
   audience: { all: true } | { where: unknown };
   data?: Record<string, unknown>;
   route?: Route;
+  tracking?: { opens: boolean; clicks: boolean };
 }
 
 export interface NewNotification {
