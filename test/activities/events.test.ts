@@ -297,6 +297,7 @@ describe("events", () => {
         until: "2027-03-01T11:00:00.000Z",
         automated: false,
         type: null,
+        topic: null,
         at: instant.toISOString(),
       },
       {
@@ -310,6 +311,7 @@ describe("events", () => {
         until: null,
         automated: false,
         type: null,
+        topic: null,
         at: instant.toISOString(),
       },
     ]);

@@ -38,6 +38,8 @@ const impersonal: Record<string, Record<string, readonly string[]>> = {
     events: ["dedup_key", "kind"],
     groups: ["adapted"],
     idempotency_keys: ["request_hash", "scope"],
+    // The key is a hash of the id of a report.
+    inbound_reports: ["key", "kind", "source"],
     inline_contents: ["hash"],
     notifications: ["created_by"],
     notification_copies: ["kind", "status"],
