@@ -74,7 +74,7 @@ describe("the environment", () => {
     const accepted = Object.keys(variables).filter(
       (name) => !faults.some((fault) => fault.startsWith(`${name} `)),
     );
-    // Any text is a host, a folder, a name, an external id, or the id or secret of a client.
+    // Any text is a host, a folder, a name, an imprint, an external id, or the id or secret of a client.
     expect(accepted.toSorted()).toEqual([
       "ALERT_RECIPIENTS",
       "API_HOST",
@@ -84,6 +84,8 @@ describe("the environment", () => {
       "OIDC_CLIENT_SECRET",
       "OIDC_GROUPS_CLAIM",
       "OTEL_SERVICE_NAME",
+      "PAGES_IMPRINT",
+      "PAGES_NAME",
       "TZDIR",
       "WORKER_HOST",
     ]);

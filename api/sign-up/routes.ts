@@ -90,7 +90,7 @@ const send = defineRoute({
   },
   responses: {
     200: { description: "A page that says what comes next", content: html },
-    422: { description: "The form again, with what is wrong", content: html },
+    422: failure("The form again, with what is wrong"),
     ...failures,
   },
 });

@@ -216,14 +216,16 @@ describe("webhook endpoints", () => {
       expect(() => new Webhook(clicks.secret).verify(body, headers)).toThrow("No matching");
       expect(headers["tidings-signature"]).toMatch(/^t=\d+,v1=[0-9a-f]{64}$/);
     }
-    expect(await attemptsOf(clicks.id)).toMatchObject([
-      {
-        outcome: "taken",
-        status: 204,
-        events: [arrived.find(({ path }) => path === "/clicks")!.events[0]!.id],
-        messageId: expect.stringMatching(/^batch_/),
-      },
-    ]);
+    await expect
+      .poll(() => attemptsOf(clicks.id))
+      .toMatchObject([
+        {
+          outcome: "taken",
+          status: 204,
+          events: [arrived.find(({ path }) => path === "/clicks")!.events[0]!.id],
+          messageId: expect.stringMatching(/^batch_/),
+        },
+      ]);
     expect(await read(all.id)).toMatchObject({ failingSince: null, detail: null });
     server.closeAllConnections();
   });
