@@ -7,6 +7,12 @@ import type { NotificationAction } from "../../domain/notification.ts";
 import type { Priority } from "../../domain/priority.ts";
 import type { TemplateContent } from "../../domain/templates/content.ts";
 import { confirmLinkVariable } from "../../domain/topics.ts";
+import {
+  resolveTracking,
+  type TrackedMessage,
+  type Tracking,
+  type Utm,
+} from "../../domain/tracking/settings.ts";
 import { actionLabels } from "../../domain/templates/summary.ts";
 import type { RecipientScope } from "../../domain/templates/template.ts";
 import { parseMailbox, type Sender } from "../../domain/address.ts";
@@ -30,7 +36,12 @@ export interface SentMessageRow {
   attachments: number;
   sourceEmail: EmailIdentity;
   typeEmail: EmailIdentity | null;
-  type: { id: string; key: string; mandatory: boolean } | null;
+  /** What its campaign tracks; null: what its type does. */
+  tracking: Tracking | null;
+  /** What the recipient allows now. */
+  trackingWish: TrackedMessage["wish"] | null;
+  utm: Utm | null;
+  type: { id: string; key: string; mandatory: boolean; tracking: Tracking } | null;
   /** The topic of its campaign. */
   topic: { id: string; key: string } | null;
   isOfCampaign: boolean;
@@ -54,7 +65,9 @@ const sentMessageSql = `
       ELSE cardinality(coalesce(r.attachment_ids, c.attachment_ids)) END AS attachments,
     CASE WHEN c.topic_id IS NOT NULL THEN (SELECT jsonb_build_object('id', o.id, 'key', o.key) FROM topics o WHERE o.id = c.topic_id) END AS topic,
     coalesce(c.email, '{}') AS "sourceEmail", c.id IS NOT NULL AS "isOfCampaign",
-    CASE WHEN y.id IS NOT NULL THEN jsonb_build_object('id', y.id, 'key', y.key, 'mandatory', coalesce((y.document ->> 'mandatory')::boolean, false)) END AS type,
+    CASE WHEN y.id IS NOT NULL THEN jsonb_build_object('id', y.id, 'key', y.key, 'mandatory', coalesce((y.document ->> 'mandatory')::boolean, false),
+      'tracking', coalesce(y.document -> 'tracking', '{"opens": false, "clicks": false}')) END AS type,
+    c.tracking, c.utm, p.preferences -> 'tracking' AS "trackingWish",
     y.document -> 'email' AS "typeEmail", d.type_version AS "typeVersion", y.version AS "typeVersionNow",
     jsonb_build_object('id', p.id, 'externalId', p.external_id, 'email', p.email, 'timeZone', p.time_zone, 'locale', p.locale, 'attributes', p.attributes) AS recipient,
     p.updated_at AS "recipientChangedAt", p.erased_at AS "erasedAt"
@@ -132,6 +145,7 @@ export function listDifferences(row: SentMessageRow): string[] {
     notes.push(
       "The links of its actions are replaced, because each of them acts for the recipient.",
     );
+  if (row.channel === "email") notes.push(...listTracking(row));
   if (readsClock.test(JSON.stringify(content).replaceAll('\\"', '"')))
     notes.push("The template uses the current time, which is another one now.");
   if (attachments > 0)
@@ -141,6 +155,25 @@ export function listDifferences(row: SentMessageRow): string[] {
         : `Its ${attachments} attachments are not shown.`,
     );
   return notes;
+}
+
+/** Says how the links and the image of tracking differ from what is shown. */
+function listTracking({ tracking, trackingWish, type, priority, utm }: SentMessageRow): string[] {
+  const wish = trackingWish ?? undefined;
+  const tracked = resolveTracking({ campaign: tracking, type, wish, priority });
+  return [
+    ...(tracked.clicks
+      ? [
+          "In the email that is sent, links lead through Tidings, by which it is known that they were followed. Here they are as the template has them.",
+        ]
+      : []),
+    ...(tracked.opens
+      ? [
+          "The email that is sent contains an invisible image, by which it is known that it was opened.",
+        ]
+      : []),
+    ...(utm ? ["In the email that is sent, links have the UTM parameters of the campaign."] : []),
+  ];
 }
 
 /** The headers of an email that depend on the message, not encoded, in the order in which they are sent. */

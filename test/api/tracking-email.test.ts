@@ -74,6 +74,10 @@ async function send(type: string, recipient: string) {
   return { id, html: mail.email.html!, text: mail.email.text! };
 }
 
+/** In which ways the message as the API shows it differs from the one that was sent. */
+const differencesOf = async (id: string) =>
+  (await api.send("GET", `/v1/deliveries/${id}/message`)).body.differences as string[];
+
 const follow = (url: string) => {
   const { host, pathname } = new URL(url);
   return api.app.request(pathname, {
@@ -83,7 +87,11 @@ const follow = (url: string) => {
 
 describe("an email of a type that asks for tracking", () => {
   it("arrives with links that work and are counted, and a link to itself in a browser", async () => {
-    const { html, text } = await send("news", "u0");
+    const { id, html, text } = await send("news", "u0");
+    expect(await differencesOf(id)).toEqual([
+      expect.stringMatching(/links lead through/),
+      expect.stringMatching(/an invisible image/),
+    ]);
     const [shop, browser, stop] = findLinks(html).links.map(({ href }) => href);
     expect(shop).toMatch(/^https:\/\/t\.example\.org\/t\/c\//);
     expect(stop).toMatch(/^https:\/\/tidings\.example\.org\/u\//);
@@ -110,6 +118,7 @@ describe("an email of a type that asks for tracking", () => {
     const { status } = await api.send("PATCH", "/v1/recipients/u1/preferences", wish);
     expect(status).toBe(200);
     const refused = await send("news", "u1");
+    expect(await differencesOf(refused.id)).toEqual([expect.stringMatching(/links lead through/)]);
     expect(refused.html).toContain("/t/c/");
     expect(refused.html).not.toContain("/t/o/");
     await api.send("PATCH", "/v1/recipients/u1/preferences", { tracking: { clicks: false } });
@@ -120,6 +129,9 @@ describe("an email of a type that asks for tracking", () => {
     const alert = await send("alert", "u2");
     expect(alert.html).toContain("/t/c/");
     expect(alert.html).not.toContain("/t/o/");
-    expect((await send("quiet", "u2")).html).not.toContain("t.example.org");
+    expect(await differencesOf(alert.id)).toEqual([expect.stringMatching(/links lead through/)]);
+    const quiet = await send("quiet", "u2");
+    expect(quiet.html).not.toContain("t.example.org");
+    expect(await differencesOf(quiet.id)).toEqual([]);
   });
 });
