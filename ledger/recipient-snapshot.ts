@@ -157,6 +157,7 @@ export function toRequestedMessage(
     dedupKey: row.dedupKey,
     repeats: null,
     superseded: false,
+    topic: row.topic,
     collapseKey: row.collapseKey,
     waiting: null,
   };

@@ -163,6 +163,7 @@ export function decisionPreviewRoutes({
       requested: wanted.route ?? null,
       type: messageType,
       priority: wanted.priority ?? messageType?.priority ?? "normal",
+      topic: null,
       data: wanted.data,
       entityId: wanted.entityId ?? null,
       at,
@@ -178,6 +179,7 @@ export function decisionPreviewRoutes({
       priority: routed?.priority ?? message.priority,
       channel: routed?.json.channel ?? defaultChannel(messageType),
       isRepeat: repeating.has(recipient.id),
+      isSubscribed: false,
     });
     const decided: { at: number; decision: z.output<typeof decisionAnswer> }[] = [];
     let rules: z.output<typeof ruleAnswer>[] = [];

@@ -17,6 +17,8 @@ export interface PreviewedMessage {
   type: NotificationType | null;
   /** The priority before a routing rule changes it. */
   priority: Priority;
+  /** The topic of a campaign; null without one. */
+  topic: { id: string; key: string } | null;
   data: Record<string, unknown>;
   entityId: string | null;
   /** When the message is requested and is to go out. */
@@ -50,13 +52,17 @@ export function toRequest(
     priority,
     channel,
     isRepeat,
+    isSubscribed,
   }: {
     priority: Priority;
     channel: Channel;
-    /** Whether it repeats an earlier message. */ isRepeat: boolean;
+    /** Whether it repeats an earlier message. */
+    isRepeat: boolean;
+    /** Whether the recipient is subscribed to its topic. */
+    isSubscribed: boolean;
   },
 ): RequestedMessage {
-  const { source, type, at, occursAt, expiresAt } = message;
+  const { source, type, topic, at, occursAt, expiresAt } = message;
   const { batchable, bypassRateLimit, dedupKey, collapseKey } = message;
   const isCampaign = source === "campaign";
   return {
@@ -75,6 +81,7 @@ export function toRequest(
     dedupKey,
     repeats: isRepeat ? "before" : null,
     superseded: false,
+    topic: topic && { key: topic.key, isSubscribed },
     collapseKey,
     waiting: null,
   };

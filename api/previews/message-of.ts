@@ -11,6 +11,7 @@ import { type FieldError, invalid } from "../http/problem.ts";
 import type { PreviewedMessage } from "../policy/previewed-message.ts";
 import { segmentsOf } from "../segments/audience.ts";
 import type { Services } from "../services.ts";
+import { holdTopic } from "../topics/store.ts";
 import { dataErrors } from "../templates/version-cache.ts";
 
 /** A message with everything that decides what happens to it. */
@@ -19,7 +20,7 @@ export type DecidedMessage = PreviewedMessage & { content: TemplateContent; rule
 /** The parts of a campaign on which a preview depends. */
 export type PreviewedCampaign = Pick<
   z.output<typeof newCampaign>,
-  "audience" | "data" | "email" | "priority" | "route" | "startAt" | "template" | "type"
+  "audience" | "data" | "email" | "priority" | "route" | "startAt" | "template" | "topic" | "type"
 >;
 
 /** Makes the message of a campaign, and reads the filters of the segments of its audience. Throws the problem for which the campaign would be refused. */
@@ -35,6 +36,7 @@ export async function readCampaignMessage(
   const found = await findContent(services, caller, wanted);
   errors.push(...found.errors);
   if (errors.length > 0) throw invalid(errors);
+  const topic = wanted.topic === null ? null : await holdTopic(services.prisma, wanted.topic);
   const segments = await segmentsOf(services.prisma, wanted.audience);
   return {
     segments,
@@ -45,6 +47,7 @@ export async function readCampaignMessage(
       requested: wanted.route,
       type,
       priority: wanted.priority ?? type?.priority ?? "normal",
+      topic: topic && { id: topic.id, key: topic.key },
       data: wanted.data,
       entityId: null,
       at: latest(wanted.startAt, now),

@@ -12,6 +12,7 @@ import { findRepeating } from "../../ledger/repeats.ts";
 import { readRoutingFacts } from "../../ledger/routing-facts.ts";
 import type { Rulebook } from "../../ledger/rulebook.ts";
 import { executeOn } from "../../ledger/sql.ts";
+import { readSubscriptions } from "../../ledger/topic-subscriptions.ts";
 import { createYield } from "../../lib/yielding.ts";
 import { planPreviewed, type PreviewedMessage, toRequest } from "../policy/previewed-message.ts";
 import type { PreviewedRecipient } from "./recipients.ts";
@@ -62,7 +63,7 @@ export async function* previewForRecipients(
   const yieldTurn = createYield();
   const { policy, types } = rulebook;
   const { deduplicationSeconds } = policy;
-  const { type, content, dedupKey, at } = message;
+  const { type, topic, content, dedupKey, at } = message;
   const plan = planPreviewed(rulebook, message);
   const common = commonRoute(plan);
   const isForeseen = at.getTime() <= now.getTime() + foreseenMs;
@@ -77,6 +78,7 @@ export async function* previewForRecipients(
       { recipientIds: ids, dedupKey, at },
       deduplicationSeconds,
     );
+    const subscriptionOf = topic && (await readSubscriptions(executeOn(pool), ids, [topic.id]));
     const facts = common === null ? await readFacts(pool, page) : null;
     for (const recipient of page) {
       if (performance.now() > endsAt) return;
@@ -98,8 +100,11 @@ export async function* previewForRecipients(
         isOffered,
       });
       const begun = stages.filter(({ stage }) => stage.after === undefined);
+      const isRepeat = repeating.has(state.id);
+      const isSubscribed =
+        topic !== null && subscriptionOf?.(state.id, topic.id)?.status === "subscribed";
       const own = begun.map(({ channel }) =>
-        toRequest(message, { priority, channel, isRepeat: repeating.has(state.id) }),
+        toRequest(message, { priority, channel, isRepeat, isSubscribed }),
       );
       const { requests = [], groups = [] } = pending?.get(state.id) ?? {};
       const simulation = simulateInSteps({

@@ -137,6 +137,7 @@ export function messagePreviewRoutes(services: Services) {
           requested: wanted.route ?? null,
           type,
           priority: wanted.priority ?? type?.priority ?? "normal",
+          topic: null,
           data: wanted.data,
           entityId: wanted.entityId ?? null,
           at: latest(wanted.sendAt, now),

@@ -30,12 +30,13 @@ export async function readStoredCampaign(
       `The campaign is ${row.status}: only a campaign that has not begun can be forecast. GET /v1/campaigns/${reference}/progress shows how far it is.`,
     );
   const gate = await prisma.gate.findUnique({ where: { key: campaignGate(reference) } });
-  const { template, data, type, priority, route, email, throttle } = campaignJson(row, gate);
+  const { template, data, type, topic, priority, route, email, throttle } = campaignJson(row, gate);
   return {
     audience: audience.parse(row.audience),
     template,
     data,
     type,
+    topic,
     priority,
     route,
     email,

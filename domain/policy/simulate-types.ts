@@ -31,6 +31,8 @@ export interface RequestedMessage {
   repeats: "before" | "since" | null;
   /** Whether a newer message with the same collapse key, which is not simulated, was handed over. */
   superseded: boolean;
+  /** The topic of its campaign, and whether the recipient is subscribed to it; null without one. */
+  topic: DecisionInput["message"]["topic"];
   /** The message's own key; null if that of its type counts. */
   collapseKey: string | null;
   /** How the message waits when the simulation begins; null if it arrives when it was to go out. */

@@ -46,6 +46,7 @@ const plain: Omit<RequestedMessage, "id" | "notificationId" | "createdAt" | "ask
   dedupKey: null,
   repeats: null,
   superseded: false,
+  topic: null,
   collapseKey: null,
   waiting: null,
 };

@@ -192,8 +192,7 @@ class SimulationRun {
         holdCount,
         group,
         stage: null,
-        // Simulations are of audiences, which a campaign with a topic has from its subscribers.
-        topic: null,
+        topic: request.topic,
       },
       source,
       type: request.type,

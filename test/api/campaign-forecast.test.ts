@@ -111,6 +111,14 @@ describe("the forecast of a campaign", () => {
 
   it("is the same for a draft as for its body, and is refused once the campaign has begun", async () => {
     const given = { throttle: { perSecond: 0.01 }, priority: "low" };
+    const topic = { key: "news", name: "News", optIn: "single" };
+    expect((await api.send("POST", "/v1/topics", topic)).status).toBe(201);
+    await api.send("PUT", "/v1/topics/news/subscribers/u9", {});
+    const ofTopic = { ...campaign, topic: "news" };
+    const { body: news } = await api.send("POST", "/v1/campaigns", ofTopic);
+    const { body: found } = await forecast({ campaign: news.id });
+    expect(found).toMatchObject({ audience: people, reachable: 1 });
+    expect(found.lost).toContainEqual({ reason: "not_subscribed", count: people - 3 });
     const { body: draft } = await api.send("POST", "/v1/campaigns", { ...campaign, ...given });
     const { body } = await forecast({ campaign: draft.id });
     expect(body).toEqual(await find(given));
@@ -141,6 +149,7 @@ describe("the forecast of a campaign", () => {
       "/throttle/perSecond",
     ]);
     expect(await faults({ ...campaign, data: {} })).toEqual(["/data/order"]);
+    expect(await faults({ ...campaign, topic: "none" })).toEqual(["/topic"]);
     expect(await faults({ ...campaign, name: "" })).toEqual(["/name"]);
     expect(await faults({ campaign: "cmp_00000000000000000000000000" })).toEqual(["/campaign"]);
     await find();

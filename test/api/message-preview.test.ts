@@ -33,6 +33,8 @@ beforeAll(async () => {
   const note = { title: "Order {{ order }}", body: "On its way" };
   await create("everywhere", { ...sampleTemplate.content, push: note, in_app: note });
   await create("email-only", sampleTemplate.content);
+  const topic = { key: "news", name: "News", optIn: "single" };
+  expect((await api.send("POST", "/v1/topics", topic)).status).toBe(201);
 });
 beforeEach(() => clear());
 afterAll(() => api.stop());
@@ -50,6 +52,8 @@ interface Person {
   email: boolean;
   push: boolean;
   isSuppressed: boolean;
+  /** Whether the recipient is subscribed to the topic of a campaign that has one. */
+  isSubscribed: boolean;
   timeZone: string;
   preferences: object;
   /** How many minutes before noon the recipient received messages. */
@@ -60,6 +64,7 @@ const plain: Person = {
   email: true,
   push: false,
   isSuppressed: false,
+  isSubscribed: false,
   timeZone: "UTC",
   preferences: {},
   granted: [],
@@ -92,6 +97,8 @@ async function createPeople(people: readonly Partial<Person>[]): Promise<string[
         person.granted.map(() => 0),
       ],
     );
+    if (person.isSubscribed)
+      expect((await api.send("PUT", `/v1/topics/news/subscribers/p${index}`, {})).status).toBe(200);
     if (person.isSuppressed && email)
       await api.send("POST", "/v1/suppressions", { channel: "email", address: email });
   }
@@ -200,6 +207,7 @@ const somePerson: fc.Arbitrary<Person> = fc.record({
   email: fc.boolean(),
   push: fc.boolean(),
   isSuppressed: fc.integer({ min: 0, max: 3 }).map((number) => number === 0),
+  isSubscribed: fc.boolean(),
   timeZone: someZone,
   preferences: fc
     .tuple(
@@ -440,7 +448,8 @@ describe("POST /v1/campaigns/preview", () => {
         fc.array(somePerson, { minLength: 1, maxLength: 8 }),
         someMessage,
         fc.boolean(),
-        async (people, message, hasRules) => {
+        fc.boolean(),
+        async (people, message, hasRules, hasTopic) => {
           await clear();
           if (hasRules) {
             const rule = {
@@ -453,6 +462,7 @@ describe("POST /v1/campaigns/preview", () => {
           }
           await createPeople(people);
           const body = { name: "A campaign", data, audience: all, ...message };
+          if (hasTopic) Object.assign(body, { topic: "news" });
           const foreseen = await preview("campaigns", body);
           const reply = await api.send("POST", "/v1/campaigns", {
             ...body,
