@@ -7,12 +7,14 @@ import { listQuietSpans } from "../../domain/policy/quiet-hours.ts";
 import { listLocalDays } from "../../domain/time/local-time.ts";
 import { localText } from "../../domain/time/local-text.ts";
 import type { RecipientState } from "../../ledger/recipient-snapshot.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import {
   deliveryAnswer,
   deliveryColumns,
   ledgerJson,
   type DeliveryRow,
 } from "../deliveries/store.ts";
+import { readInstants } from "../deliveries/instants.ts";
 import { readSnoozes, shownSnooze, shownSnoozes } from "./snoozes.ts";
 
 /** The longest time that a timeline shows. */
@@ -24,7 +26,8 @@ const shownSpans = 500;
 /** Of how many deliveries of the recipient, the newest ones, those that ended within the time are looked for. */
 const searchedDeliveries = 5_000;
 
-const { id, source, stage, type, channel, priority, status, reason, group } = deliveryAnswer.shape;
+const { id, source, stage, type, channel, priority, status, reason, group, openedAt, clickedAt } =
+  deliveryAnswer.shape;
 const instant = z.iso.datetime();
 
 /** A digest in a response. */
@@ -88,6 +91,8 @@ export const timelineRange = z.object({
         reason,
         group,
         at: instant.openapi({ description: "When the delivery ended" }),
+        openedAt,
+        clickedAt,
       }),
     )
     .openapi({
@@ -174,11 +179,26 @@ async function readEnded(
      ) AS d ORDER BY d.finished_at DESC, d.id DESC`,
     [recipientId, new Date(begin), new Date(end)],
   );
+  const instantsOf = await readInstants(executeOn(pool), rows);
   const ended = rows.map((row) => {
     const { id, source, stage, type, channel, priority, status, reason, group, finishedAt } =
       ledgerJson(row);
+    const { openedAt, clickedAt } = instantsOf(row.id);
     const at = finishedAt!;
-    return { id, source, stage, type, channel, priority, status, reason, group, at };
+    return {
+      id,
+      source,
+      stage,
+      type,
+      channel,
+      priority,
+      status,
+      reason,
+      group,
+      at,
+      openedAt,
+      clickedAt,
+    };
   });
   return { ended, moreEnded: (rows[0]?.ended ?? 0) - rows.length };
 }

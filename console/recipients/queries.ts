@@ -12,6 +12,7 @@ export type Timeline = AnswerOf<typeof one.timeline.$get>;
 export type TimelineRange = NonNullable<Timeline["range"]>;
 export type Preferences = AnswerOf<typeof one.preferences.$get>;
 export type Preview = AnswerOf<typeof api.v1.decisions.preview.$post>;
+export type RecipientTopic = AnswerOf<typeof one.topics.$get>["items"][number];
 export type Device = AnswerOf<typeof one.addresses.$get>["items"][number];
 
 const perPage = 50;
@@ -128,6 +129,14 @@ export const typeQuery = (key: string | undefined) =>
       answerOf(
         api.v1["notification-types"][":key"].$get({ param: { key: key! } }, { init: { signal } }),
       ),
+  });
+
+/** What changes subscriptions makes all queries of topics out of date. */
+export const topicsOfRecipientQuery = (recipient: string) =>
+  queryOptions({
+    queryKey: ["topics", "of", recipient],
+    queryFn: ({ signal }) =>
+      answerOf(one.topics.$get({ param: { recipient } }, { init: { signal } })),
   });
 
 export const addressesQuery = (recipient: string) =>

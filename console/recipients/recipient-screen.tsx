@@ -18,6 +18,7 @@ import { ProfileTab } from "./profile-tab.tsx";
 import { type Recipient, recipientQuery } from "./queries.ts";
 import { type RecipientTab, recipientTabs } from "./search.ts";
 import { TimelineTab } from "./timeline-tab.tsx";
+import { TopicsTab } from "./topics-tab.tsx";
 import styles from "./recipient-screen.module.css";
 
 /** One recipient: what they get and when, what they have chosen, and how they are reached. */
@@ -63,6 +64,7 @@ export function RecipientScreen() {
           {shown === "preferences" && (
             <PreferencesTab id={id} type={search.type} version={search.version} />
           )}
+          {shown === "topics" && <TopicsTab id={id} />}
           {shown === "deliveries" && <DeliveriesTab id={id} cursor={search.cursor} />}
           {shown === "devices" && <DevicesTab id={id} />}
           {shown === "events" && <EventsTab id={id} cursor={search.cursor} />}

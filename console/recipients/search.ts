@@ -16,6 +16,7 @@ export const readRecipientsSearch = (raw: Record<string, unknown>): RecipientsSe
 export const recipientTabs = {
   timeline: "Timeline",
   preferences: "Preferences",
+  topics: "Topics",
   deliveries: "Deliveries",
   devices: "Devices and addresses",
   events: "Events",

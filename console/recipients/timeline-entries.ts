@@ -26,6 +26,9 @@ export interface Entry {
   words: string;
   /** The delivery that it is about. */
   delivery?: string;
+  /** When a person first opened the message, and followed a link in it; null where that is not known. */
+  openedAt?: string | null;
+  clickedAt?: string | null;
 }
 
 const kindWords: Partial<Record<EntryKind, string>> = {
@@ -70,6 +73,8 @@ export function listEntries(timeline: Timeline, preview: Preview | null): Entry[
       at: one.at,
       words: describeMessage(one, one.reason === null ? "" : wordsOfReason(one.reason)),
       delivery: one.id,
+      openedAt: one.openedAt,
+      clickedAt: one.clickedAt,
     })),
     ...range.snoozes.map((one) => ({
       key: `snooze ${one.id} ${one.from}`,

@@ -39,7 +39,11 @@ export function TimelineList({ entries, zone }: { entries: readonly Entry[]; zon
               )}
             </span>
             <KindChip kind={entry.kind} />
-            <span className={styles.words}>{entry.words}</span>
+            <span className={styles.words}>
+              {entry.words}
+              <Engaged word="opened" at={entry.openedAt} zone={zone} />
+              <Engaged word="clicked" at={entry.clickedAt} zone={zone} />
+            </span>
             {entry.delivery !== undefined && <WhyLink id={entry.delivery} />}
           </li>
         ))}
@@ -52,6 +56,23 @@ export function TimelineList({ entries, zone }: { entries: readonly Entry[]; zon
       )}
     </>
   );
+}
+
+function Engaged({
+  word,
+  at,
+  zone,
+}: {
+  word: string;
+  at?: string | null | undefined;
+  zone: string;
+}) {
+  return at ? (
+    <span className={styles.engaged}>
+      {" "}
+      · {word} <time dateTime={at}>{formatFull(at, zone)}</time>
+    </span>
+  ) : null;
 }
 
 const WhyLink = ({ id }: { id: string }) => (

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import type { ActionTarget } from "../../domain/tokens.ts";
 import { hourMs } from "../../domain/time/durations.ts";
+import { recordEngagements } from "../../ledger/engagement.ts";
 import { completeDeliveries, snoozeDeliveries } from "../../ledger/recipient-actions.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
@@ -115,6 +116,15 @@ describe("what was and will be in the days of a timeline", () => {
       expect.objectContaining({ id: shown(sent), status: "sent", reason: null, channel: "email" }),
     ]);
     expect(range.ended[0].at >= range.ended[1].at).toBe(true);
+    expect(range.ended[1]).toMatchObject({ openedAt: null, clickedAt: null });
+    await inTransaction(api.pool, (client) =>
+      recordEngagements(executeOn(client), [{ id: sent, kind: "opened", at: now, count: 1 }]),
+    );
+    const until = new Date(now.getTime() + hourMs).toISOString();
+    expect((await rangeOf(recipientId, from, until)).ended[1]).toMatchObject({
+      openedAt: now.toISOString(),
+      clickedAt: null,
+    });
     const before = await rangeOf(recipientId, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
     expect(before.ended).toEqual([]);
   });

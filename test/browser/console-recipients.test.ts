@@ -293,6 +293,29 @@ describe("the preferences of a recipient", () => {
   });
 });
 
+describe("the topics of a recipient", () => {
+  it("are subscribed to and left, with the consent that is recorded", async () => {
+    for (const topic of [
+      { key: "harvest", name: "Harvest", optIn: "single", isPublic: true },
+      { key: "staff", name: "Staff", optIn: "single" },
+    ])
+      expect((await world.api.send("POST", "/v1/topics", topic)).status).toBe(201);
+    const page = await world.open(`recipients/${newYork}?tab=topics`);
+    const row = page.getByRole("row", { name: /Harvest/ });
+    await row.getByText("Never subscribed").waitFor();
+    // A topic that is not public is not offered.
+    expect(await page.getByRole("row", { name: /Staff/ }).count()).toBe(0);
+    await row.getByRole("button", { name: "Subscribe to Harvest" }).click();
+    await page.getByRole("button", { name: "Subscribe the recipient" }).click();
+    await row.getByText("Subscribed").waitFor();
+    await row.getByRole("button", { name: "Unsubscribe from Harvest" }).click();
+    await page.getByRole("button", { name: "Unsubscribe the recipient" }).click();
+    await row.getByText("Unsubscribed").waitFor();
+    await row.getByRole("button", { name: "Consent to Harvest" }).click();
+    await page.getByRole("dialog").getByText("Subscribed at once").waitFor();
+  });
+});
+
 describe("devices, links and erasure", () => {
   it("shows the addresses, makes a token once, and erases after the id was typed", async () => {
     const { api } = world;

@@ -194,6 +194,11 @@ export const placesOfSettings: readonly Place[] = [
     ready: (page) => page.locator("tbody tr[id]").first().waitFor(),
   },
   {
+    name: "the topics of a recipient",
+    path: ({ recipient }) => `recipients/${recipient}?tab=topics`,
+    ready: (page) => page.getByRole("table", { name: "Topics of the recipient" }).waitFor(),
+  },
+  {
     name: "the devices of a recipient",
     path: ({ recipient }) => `recipients/${recipient}?tab=devices`,
     ready: (page) => page.getByRole("heading", { name: "Devices", exact: true }).waitFor(),
