@@ -42,7 +42,7 @@ export function OutcomeChart({ caption, filters, span, none }: OutcomeChartProps
       {data.series.length === 0 ? (
         <p className="muted">{none}</p>
       ) : (
-        <Chart outcomes={data} caption={caption} source={filters.campaign} />
+        <Chart outcomes={data} caption={caption} filters={filters} />
       )}
     </>
   );
@@ -51,12 +51,8 @@ export function OutcomeChart({ caption, filters, span, none }: OutcomeChartProps
 function Chart({
   outcomes: { step, begins, series },
   caption,
-  source,
-}: {
-  outcomes: Outcomes;
-  caption: string;
-  source: string | undefined;
-}) {
+  filters: { campaign: source, provider },
+}: Pick<OutcomeChartProps, "caption" | "filters"> & { outcomes: Outcomes }) {
   const [zone, now] = [useZone(), useNow()];
   const timeOf = (bar: number) => formatShort(begins[bar]!, zone, now);
   const end = new Date(Date.parse(begins.at(-1)!) + stepMs(step)).toISOString();
@@ -67,6 +63,19 @@ function Chart({
       .filter(({ counts }) => counts[bar] !== 0)
       .map(({ status, counts }) => `${formatCount(counts[bar]!)} ${status}`)
       .join(", ")}`;
+  const isSentIn = (bar: number) =>
+    series.some(
+      ({ status, counts }) => (status === "sent" || status === "delivered") && counts[bar] !== 0,
+    );
+  // Deliveries are not listed by provider, nor by the time at which they ended in another way.
+  const deliveriesOf = (bar: number) =>
+    provider === undefined && isSentIn(bar)
+      ? {
+          ...(source !== undefined && { source }),
+          sentFrom: begins[bar]!,
+          sentBefore: new Date(Date.parse(begins[bar]!) + stepMs(step)).toISOString(),
+        }
+      : null;
   return (
     <div className={styles.chart}>
       <ul className={styles.legend}>
@@ -78,7 +87,12 @@ function Chart({
       </ul>
       <div className={styles.drawing}>
         <span className={styles.most}>{formatCount(most)}</span>
-        <TimeBars series={series} length={begins.length} describe={describe} />
+        <TimeBars
+          series={series}
+          length={begins.length}
+          describe={describe}
+          deliveriesOf={deliveriesOf}
+        />
       </div>
       <div className={styles.axis}>
         <span>{timeOf(0)}</span>
@@ -88,6 +102,8 @@ function Chart({
       <p className="muted">
         Each bar is {step.words}. At most {formatNoun(most, "delivery", "deliveries")} ended in one,
         from {timeOf(sums.indexOf(most))}.
+        {begins.some((_, bar) => deliveriesOf(bar) !== null) &&
+          " A bar leads to the deliveries that were sent in it."}
       </p>
       <ChartTable
         caption={`${caption}, by status (${zone})`}

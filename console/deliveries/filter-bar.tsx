@@ -4,12 +4,15 @@ import { type FilteredReason, reasons, reasonStatuses } from "../../domain/deliv
 import { deliveryStatuses } from "../../domain/delivery/status.ts";
 import { priorities } from "../../domain/priority.ts";
 import { Choice, ChosenFilter, Filters } from "../parts/filters.tsx";
+import { useZone } from "../parts/instant.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
-import { prefixOf } from "../shell/url.ts";
+import { prefixOf, readInstant } from "../shell/url.ts";
+import { formatFull } from "../words/instants.ts";
 import { reasonWords } from "../words/reasons.ts";
 import { capitalise, channelWords, priorityWords, toWords } from "../words/statuses.ts";
 import { countFilters, type DeliveryFilters, type DeliverySearch, filtersOf } from "./search.ts";
+import { SentFilter } from "./sent-filter.tsx";
 import styles from "./filter-bar.module.css";
 
 interface FilterBarProps {
@@ -22,6 +25,7 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
   const first = useRef<HTMLButtonElement>(null);
   useShortcuts({ f: () => first.current?.focus() });
   const filters = filtersOf(search);
+  const zone = useZone();
   const order = search.order === undefined ? {} : { order: search.order };
   const set = (changed: {
     [Name in keyof DeliveryFilters]?: DeliveryFilters[Name] | undefined;
@@ -68,6 +72,10 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
         chosen={filters.priority ?? []}
         onChange={(priority) => set({ priority })}
       />
+      <SentFilter
+        sent={filters}
+        onChange={({ sentFrom, sentBefore }) => set({ sentFrom, sentBefore })}
+      />
       <Finder set={set} />
       {(
         [
@@ -87,7 +95,7 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
             <ChosenFilter
               key={name}
               name={nameOf(name)}
-              value={prefixOf(filters[name]) ? shortenId(filters[name]) : filters[name]}
+              value={valueOf(filters[name], zone)}
               title={filters[name]}
               onRemove={() => set({ [name]: undefined })}
             />
@@ -96,6 +104,11 @@ export function FilterBar({ search, onChange }: FilterBarProps) {
     </Filters>
   );
 }
+
+const valueOf = (value: string, zone: string) => {
+  if (prefixOf(value)) return shortenId(value);
+  return readInstant(value) === undefined ? value : formatFull(value, zone);
+};
 
 const nameOf = (name: string) =>
   name === "sentFrom" ? "sent from" : name === "sentBefore" ? "sent before" : toWords(name);

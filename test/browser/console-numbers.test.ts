@@ -77,6 +77,31 @@ describe("the numbers", () => {
     await expect.poll(() => queryOf(page)["status"], patience).toBe("failed");
     expect(queryOf(page)["source"]).toBe(campaign);
 
+    // A bar leads to the deliveries that were sent in it, also with the keyboard.
+    await page.goto(`${world.url}campaigns/${campaign}`);
+    await panel.getByRole("link", { name: /12,000 sent/ }).focus();
+    await page.keyboard.press("Enter");
+    await expect.poll(() => queryOf(page)["sentFrom"], patience).toBeDefined();
+    const { sentFrom, sentBefore } = queryOf(page);
+    expect(Date.parse(sentBefore!) - Date.parse(sentFrom!)).toBe(3_600_000);
+    await page.getByText("50 shown").waitFor();
+    await page.getByRole("button", { name: /^sent from/ }).click();
+    await expect.poll(() => queryOf(page)["sentFrom"], patience).toBeUndefined();
+
+    await page.getByRole("button", { name: "Sent", exact: true }).click();
+    const sent = page.getByRole("group", { name: "Sent", exact: true });
+    await sent.getByRole("button", { name: "Last 24 hours" }).click();
+    await expect.poll(() => queryOf(page)["sentBefore"], patience).toBeUndefined();
+    await page.getByText("No deliveries match").waitFor();
+    await page.getByRole("button", { name: "Sent", exact: true }).click();
+    await sent.getByLabel(/^From/).fill("2027-03-01T10:00");
+    await sent.getByLabel(/^Before/).fill("2027-03-01T11:30");
+    await sent.getByRole("button", { name: "Show this time" }).click();
+    await expect
+      .poll(() => queryOf(page)["sentFrom"], patience)
+      .toBe(new Date("2027-03-01T10:00").toISOString());
+    expect(queryOf(page)["sentBefore"]).toBe(new Date("2027-03-01T11:30").toISOString());
+
     await page.goto(`${world.url}providers/${provider.name}`);
     await page
       .getByRole("table", { name: /ended in the last 6 hours, by status/ })
