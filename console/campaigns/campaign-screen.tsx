@@ -7,9 +7,11 @@ import { Tabs } from "../parts/tabs.tsx";
 import { AuditTab } from "./audit-tab.tsx";
 import { CampaignActions } from "./campaign-actions.tsx";
 import { CampaignNotes } from "./campaign-notes.tsx";
+import { EngagementTab } from "./engagement-tab.tsx";
 import { ProgressTab } from "./progress-tab.tsx";
 import { RecallTab } from "./recall-tab.tsx";
 import { RevisionsTab } from "./revisions-tab.tsx";
+import type { CampaignPageSearch } from "./search.ts";
 import { CampaignChip } from "./status.tsx";
 
 /** One campaign: its progress as an account that adds up, what it has sent, what can be taken back, and who has changed it. */
@@ -45,6 +47,7 @@ export function CampaignScreen() {
             link: { to: "/deliveries", search: { source: id } },
             isCurrent: false,
           },
+          part("Engagement", "engagement"),
           part("Revisions", "revisions"),
           part("Recall and correction", "recall"),
           part("Audit", "audit"),
@@ -68,16 +71,12 @@ export function CampaignScreen() {
   );
 }
 
-function Tab({
-  campaign,
-  tab,
-}: {
-  campaign: Campaign;
-  tab: "revisions" | "recall" | "audit" | undefined;
-}) {
+function Tab({ campaign, tab }: { campaign: Campaign; tab: CampaignPageSearch["tab"] }) {
   switch (tab) {
     case undefined:
       return <ProgressTab campaign={campaign} />;
+    case "engagement":
+      return <EngagementTab campaign={campaign} />;
     case "revisions":
       return <RevisionsTab campaign={campaign} />;
     case "recall":

@@ -41,7 +41,7 @@ export const toCampaignQuery = ({ status, ...others }: CampaignSearch) =>
   omitUndefined({ status: status?.join(","), ...others });
 
 /** The parts of the page of a campaign, beside its progress. */
-const campaignTabs = ["revisions", "recall", "audit"] as const;
+const campaignTabs = ["engagement", "revisions", "recall", "audit"] as const;
 
 /** What the address of a campaign says. */
 export interface CampaignPageSearch {

@@ -15,13 +15,25 @@ const days = 7;
 /** A campaign on each of some days, by which hundreds of deliveries are handed over, of which most are opened in the morning. */
 async function prepare(api: Api): Promise<void> {
   await seed(api, people);
+  await api.send("POST", "/v1/templates", {
+    ...sampleTemplate,
+    key: "linked",
+    content: {
+      email: { subject: "Sale", html: '<a href="https://shop.example.org/{{ order }}">Shop</a>' },
+    },
+  });
   await api.pool.query("UPDATE recipients SET time_zone = 'Europe/Berlin'");
   const { body } = await api.send("POST", "/v1/campaigns", {
     name: "Spring sale",
-    template: { key: sampleTemplate.key },
+    template: { key: "linked" },
     data: { order: "1" },
     audience: { all: true },
+    tracking: { opens: true, clicks: true },
   });
+  await api.pool.query(
+    "UPDATE campaigns SET status = 'completed', frozen_at = date_trunc('day', now()) - $1 * interval '1 day', finished_at = now()",
+    [days],
+  );
   await api.pool.query("UPDATE analytics_progress SET counted_until = date_trunc('minute', now())");
   const campaign = parsePublicId("campaign", body.id);
   const { rows } = await api.pool.query<{ id: string; hour: number }>(
@@ -48,6 +60,7 @@ async function prepare(api: Api): Promise<void> {
     );
   await engage("opened", (hour, place) => (hour < 11 ? place % 4 !== 3 : place % 4 === 0));
   await engage("clicked", (_, place) => place % 16 === 0);
+  await engage("clicked_by_machine", (_, place) => place % 8 === 0);
   await engage("unsubscribed", (_, place) => place % 160 === 0);
   await foldCounts(api.pool);
   // The hand-overs of these days are counted by the hour, as if the worker had always run.
@@ -110,6 +123,47 @@ it("the analytics show rates with their numbers, charts with their tables, and l
   await expect.poll(() => new URL(page.url()).pathname, patience).toBe("/console/deliveries");
   expect(searchOf(page)).toMatchObject({ channel: "push", status: "delivered" });
   expect(world.complaints).toEqual([]);
+});
+
+it("a campaign shows what people did, and its links are switched off and on", async () => {
+  const { items } = (await world.api.send("GET", "/v1/campaigns")).body;
+  const [{ id }] = items as [{ id: string }];
+  const page = await world.open(`campaigns/${id}?tab=engagement&tz=utc`);
+  const done = page.getByRole("region", { name: "What people did" });
+  const clicked = done.getByRole("row", { name: /^Clicked/ });
+  await clicked.getByText(/^[\d.]+%$/).waitFor();
+  await clicked.getByText(/^of [\d,]+ not bounced/).waitFor();
+  await clicked.getByText(/^[1-9]\d* by programs$/).waitFor();
+  expect(await done.getByRole("rowheader").allInnerTexts()).toEqual([
+    "Opened",
+    "Clicked",
+    "Unsubscribed",
+    "Bounced",
+    "Complained",
+  ]);
+  const links = page.getByRole("table", { name: "Links of the campaign" });
+  await links.getByRole("cell", { name: "https://shop.example.org/{…}" }).waitFor();
+
+  await page.getByRole("button", { name: "Switch the links off" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Links to unsubscribe keep working").waitFor();
+  await dialog.getByRole("button", { name: "Switch the links off" }).click();
+  await page.getByText("Links are switched off").waitFor();
+  expect((await world.api.send("GET", `/v1/campaigns/${id}`)).body.redirects).toBe(false);
+  const [entry] = (await world.api.send("GET", `/v1/audit?resource=${id}`)).body.items;
+  expect(entry).toMatchObject({ action: "campaign.edit", after: { redirects: false } });
+
+  const viewer = await world.open(`campaigns/${id}?tab=engagement`, { as: "viewer" });
+  await viewer.getByText("Links are switched off").waitFor();
+  const on = viewer.getByRole("button", { name: "Switch the links on" });
+  expect(await on.getAttribute("aria-disabled")).toBe("true");
+  await page.getByRole("button", { name: "Switch the links on" }).click();
+  await dialog.getByRole("button", { name: "Switch the links on" }).click();
+  await page.getByText("Links lead to their targets").waitFor();
+
+  await page.getByRole("link", { name: "Analytics of the campaign" }).click();
+  await expect.poll(() => searchOf(page)["source"], patience).toBe(id);
+  await page.locator("main dl > div").filter({ hasText: "Click rate" }).first().waitFor();
 });
 
 it("the analytics say so where there is nothing, where nothing matches, and where they cannot be read", async () => {

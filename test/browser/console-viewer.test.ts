@@ -25,10 +25,16 @@ const world = useConsole(async (api) => {
     "templates/plain",
     "templates/new",
     "layouts/new",
-    ...tabs(`campaigns/${campaign}`, ["revisions", "recall", "audit"]),
+    ...tabs(`campaigns/${campaign}`, ["engagement", "revisions", "recall", "audit"]),
     `notifications/${notification}`,
     `recipients/${recipient}`,
-    ...tabs(`recipients/${recipient}`, ["preferences", "deliveries", "devices", "events"]),
+    ...tabs(`recipients/${recipient}`, [
+      "preferences",
+      "topics",
+      "deliveries",
+      "devices",
+      "events",
+    ]),
     ...tabs(`recipients/${recipient}`, ["profile", "erase"]),
     `deliveries/${failed}`,
     `deliveries/${pending}`,
@@ -43,7 +49,7 @@ const world = useConsole(async (api) => {
 
 /** The first words of buttons that change something. */
 const verbs =
-  /^(Start|Pause|Resume|Stop|Duplicate|Retry|Send now|Cancel|Change|Create|Rotate|Revoke|End|Undo|Delete|Save|New|Add|Archive|Restore|Reset|Import|Erase|Activate|Deactivate|Reveal|Notify|Recall|Set|Move|Use the default)\b/;
+  /^(Start|Switch|Subscribe|Unsubscribe|Pause|Resume|Stop|Duplicate|Retry|Send now|Cancel|Change|Create|Rotate|Revoke|End|Undo|Delete|Save|New|Add|Archive|Restore|Reset|Import|Erase|Activate|Deactivate|Reveal|Notify|Recall|Set|Move|Use the default)\b/;
 /** What viewers may do in an editor: to try everything, and save nothing. */
 const trials = /^(Add|Move|Use)\b/;
 const isEditor = (place: string) => /\/(new|edit|plain|urgent-by-push)$/.test(place);

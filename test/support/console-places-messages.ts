@@ -48,6 +48,17 @@ export const placesOfMessages: readonly Place[] = [
     ready: (page) => page.getByText("The statuses add up").waitFor(),
   },
   {
+    name: "what people did with a campaign",
+    path: ({ completed }) => `campaigns/${completed}?tab=engagement`,
+    ready: (page) => page.getByRole("heading", { name: "Links", exact: true }).waitFor(),
+  },
+  {
+    name: "the time of sending",
+    path: () => "deliveries",
+    act: (page) => page.getByRole("button", { name: "Sent", exact: true }).click(),
+    ready: (page) => page.getByRole("button", { name: "Show this time" }).waitFor(),
+  },
+  {
     name: "the queue",
     path: () => "queue",
     ready: (page) => page.getByRole("rowheader").first().waitFor(),

@@ -35,6 +35,9 @@ async function prepare(api: Api) {
   const topic = { key: "newsletter", name: "Newsletter", optIn: "single", isPublic: true };
   await api.send("POST", "/v1/topics", topic);
   await api.send("PUT", "/v1/topics/newsletter/subscribers/u1", { source: "Shop" });
+  await api.pool.query(
+    `UPDATE campaigns SET tracking = '{"opens": true, "clicks": true}' WHERE status = 'completed'`,
+  );
   return {
     notification,
     delivery: await first("/v1/deliveries?status=failed"),
