@@ -101,7 +101,7 @@ function Engagement({
 function Share({ rate, of }: { rate: Rate; of: string }) {
   return (
     <>
-      <div className={bars.drawing}>
+      <div className={`${bars.drawing} ${styles.drawing}`}>
         <span className={bars.track}>
           <span className={bars.bar} style={{ width: `${100 * (rate.value ?? 0)}%` }} />
         </span>

@@ -82,7 +82,7 @@ function TopicTable({
                   {topic.name}
                 </Link>
                 {topic.optIn === "double" && (
-                  <span className="muted"> · asks for confirmation</span>
+                  <span className={`muted ${table.wide}`}> · asks for confirmation</span>
                 )}
               </td>
               <td>
