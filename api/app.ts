@@ -19,6 +19,7 @@ import { createPathMatcher, routeTable } from "./openapi/document.ts";
 import { docsRoutes } from "./openapi/docs-routes.ts";
 import { addLedgerMetrics } from "./operations/ledger-metrics.ts";
 import { createHolderReader } from "./recipients/holders.ts";
+import { toRefusedPage } from "./recipient-pages/error-page.ts";
 import { recordReads } from "./recipients/record-reads.ts";
 import { type ApiRouter, resources } from "./resources.ts";
 import { createServices, type Services } from "./services.ts";
@@ -46,7 +47,8 @@ export function createApp(deps: ApiDeps): ApiRouter {
   app.route("/", consoleRoutes(files, config.console) as unknown as Router);
   app.route("/", docsRoutes(app, { home: files.size > 0 ? "/console/" : "/docs" }));
   app.notFound(createNotFoundHandler(findRoutes));
-  app.onError(createErrorHandler(logger));
+  const toProblem = createErrorHandler(logger);
+  app.onError((error, c) => toRefusedPage(c, services.pages, error) ?? toProblem(error, c));
   // The loop above has added the routes of every resource, which a type cannot follow.
   return app as unknown as ApiRouter;
 }

@@ -20,7 +20,7 @@ export type ConsentStep = (typeof consentSteps)[number];
 export const consentWays = ["form", "api", "import", "recipient", "operator"] as const;
 export type ConsentWay = (typeof consentWays)[number];
 
-/** The version of the texts of the form and of the page to confirm. It changes with them, as a test demands, so that consent names what was shown. */
+/** The version of the texts of the form, of the page to confirm and of the topics in the preference centre. It changes with them, as a test demands, so that consent names what was shown. */
 export const consentTextVersion = "1";
 
 /** A subscription as far as changes of it depend on it; null if there is none. */

@@ -215,18 +215,25 @@ export async function recordViews(
   return (await recordEvents(execute, "delivery.viewed", key, events)).size > 0;
 }
 
-const linksEpochStatement = byTarget<object, { epoch: number }>(
+/** The recipient whom a link was sent to. */
+interface LinkHolder {
+  /** The current epoch of their links: a link with another one was revoked. */
+  epoch: number;
+  locale: string;
+}
+
+const linkHolderStatement = byTarget<object, LinkHolder>(
   (column) =>
-    `SELECT r.links_epoch AS epoch FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.${column} = :target::uuid LIMIT 1`,
+    `SELECT r.links_epoch AS epoch, r.locale FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.${column} = :target::uuid LIMIT 1`,
 );
 
-/** The current epoch of the links to the recipient of a target; null where the deliveries are no longer stored. */
-export async function readLinksEpoch(
+/** Reads the recipient of a target; null where the deliveries are no longer stored. */
+export async function readLinkHolder(
   execute: Execute,
   target: ActionTarget,
-): Promise<number | null> {
-  const [row] = await execute(linksEpochStatement(target), { target: idOf(target) });
-  return row?.epoch ?? null;
+): Promise<LinkHolder | null> {
+  const [row] = await execute(linkHolderStatement(target), { target: idOf(target) });
+  return row ?? null;
 }
 
 const learnHourStatement = defineStatement<{ recipientId: string; hour: number }>(`

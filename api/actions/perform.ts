@@ -12,7 +12,7 @@ import {
   findCompletion,
   findSnooze,
   learnEngagedHour,
-  readLinksEpoch,
+  readLinkHolder,
   readViewedDeliveries,
   recordViews,
   snoozeDeliveries,
@@ -34,6 +34,8 @@ export interface Action {
   id: string;
   target: ActionTarget;
   action: RecipientAction;
+  /** The locale of the recipient; null where the message is no longer stored. */
+  locale: string | null;
 }
 
 /** The result of an action. Repeating the action gives the same result. */
@@ -61,10 +63,10 @@ export async function readAction(
   const verified = await tokens.verifyActionToken(token, clock());
   if ("claims" in verified) {
     const { epoch, ...action } = verified.claims;
-    const current = await readLinksEpoch(executeOn(publicPool), action.target);
-    if (current !== null && current !== epoch)
+    const holder = await readLinkHolder(executeOn(publicPool), action.target);
+    if (holder !== null && holder.epoch !== epoch)
       throw new Problem("expired", "This link was revoked.");
-    return action;
+    return { ...action, locale: holder?.locale ?? null };
   }
   throw verified.fault === "expired"
     ? new Problem("expired", "This link has expired.")
@@ -117,7 +119,7 @@ export function createPerformer({
         mailboxShards: config.mailboxShards,
       });
       if (snoozed === null) throw noLongerStored();
-      if (snoozed.kind === "refused") throw new Problem("conflict", refusals[snoozed.why]);
+      if (snoozed.kind === "refused") throw new SnoozeRefusal(snoozed.why);
       const { rows: changed, deliveries, until } = snoozed;
       return { ...noDetails, action: action.action, rows: changed, deliveries, until };
     });
@@ -160,6 +162,16 @@ const readTargetId = (target: ActionTarget) => ("group" in target ? target.group
 
 const noLongerStored = () =>
   new Problem("expired", "The message of this link is no longer stored.");
+
+/** A message that cannot be snoozed, and why. */
+export class SnoozeRefusal extends Problem {
+  readonly why: keyof typeof refusals;
+
+  constructor(why: keyof typeof refusals) {
+    super("conflict", refusals[why]);
+    this.why = why;
+  }
+}
 
 const refusals = {
   completed: "It is already marked as done, so the message is not sent again.",

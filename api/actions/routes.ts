@@ -1,12 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { describeError } from "../../config/describe-error.ts";
-import { toConfirmationPage, toQuestionPage } from "./action-pages.ts";
-import { type ActionOutcome, createPerformer, readAction } from "./perform.ts";
+import { toConfirmationPage, toQuestionPage, toRefusalPage } from "./action-pages.ts";
+import { type ActionOutcome, createPerformer, readAction, SnoozeRefusal } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
+import { languageFor } from "../recipient-pages/languages.ts";
 import { linkHeaders } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 
@@ -109,14 +110,22 @@ const act = defineRoute({
 export function actionRoutes(services: Services) {
   const { pages } = services;
   const perform = createPerformer(services);
-  const read = (encoded: string) => readAction(services, encoded);
+  async function read(c: Context<ApiEnv>, encoded: string) {
+    const action = await readAction(services, encoded);
+    if (action.locale !== null) c.set("pageLocale", action.locale);
+    return action;
+  }
 
   return createRouter()
     .openapi(follow, (c) =>
       withErrorPage(c, pages, async () => {
-        const action = await read(c.req.valid("param").token);
+        const action = await read(c, c.req.valid("param").token);
         if (action.action.action !== "view") {
-          return c.body(pages.render(toQuestionPage(action.action)), 200, pages.headers);
+          return c.body(
+            pages.render(toQuestionPage(action.action, languageFor(c))),
+            200,
+            pages.headers,
+          );
         }
         // A HEAD request shows the content to nobody, so it is not recorded as a view.
         if (c.req.method !== "HEAD")
@@ -133,15 +142,23 @@ export function actionRoutes(services: Services) {
     )
     .openapi(press, (c) =>
       withErrorPage(c, pages, async () => {
-        const result = await perform(c, await read(c.req.valid("param").token));
-        if (!acceptsHtml(c)) return sendOutcome(c, result);
-        return result.url === null
-          ? c.body(pages.render(toConfirmationPage(result)), 200, pages.headers)
-          : c.body(null, 303, { ...linkHeaders, Location: new URL(result.url).href });
+        const action = await read(c, c.req.valid("param").token);
+        try {
+          const result = await perform(c, action);
+          if (!acceptsHtml(c)) return sendOutcome(c, result);
+          return result.url === null
+            ? c.body(pages.render(toConfirmationPage(result, languageFor(c))), 200, pages.headers)
+            : c.body(null, 303, { ...linkHeaders, Location: new URL(result.url).href });
+        } catch (error) {
+          if (!(error instanceof SnoozeRefusal) || !acceptsHtml(c)) throw error;
+          c.set("problem", error.kind);
+          const page = toRefusalPage(error.why, languageFor(c));
+          return c.body(pages.render(page), 409, pages.headers);
+        }
       }),
     )
     .openapi(act, async (c) =>
-      sendOutcome(c, await perform(c, await read(c.req.valid("json").token))),
+      sendOutcome(c, await perform(c, await read(c, c.req.valid("json").token))),
     );
 }
 

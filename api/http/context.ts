@@ -20,6 +20,8 @@ export interface ApiEnv {
     isStillValid: () => Promise<boolean>;
     /** The UUID of the recipient whose token was sent. Whether that recipient still exists has not been checked. */
     recipientId: string;
+    /** The locale of the recipient whose link was followed, for the page that says what failed; not set where it is not known. */
+    pageLocale: string | undefined;
     /** The token of the recipient, where one was sent. */
     recipientToken: RecipientToken;
     /** The JSON body as it was sent. */

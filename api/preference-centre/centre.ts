@@ -7,6 +7,8 @@ import {
   type Preferences,
 } from "../../domain/policy/preferences.ts";
 import { readRecipientStates } from "../../ledger/recipient-snapshot.ts";
+import { executeOn } from "../../ledger/sql.ts";
+import { listTopicChoices, type TopicChoice } from "../../ledger/topic-choices.ts";
 import type { Recipient } from "../../prisma/generated/client.ts";
 import { preferencesJson, readStated } from "../recipients/preferences.ts";
 import { readRecipient, refuseAbsent } from "../recipients/store.ts";
@@ -29,6 +31,7 @@ export interface Centre {
   /** The preferences for messages without a type. */
   effective: EffectivePreferences;
   timeline: Awaited<ReturnType<typeof timelineOf>>;
+  topics: readonly TopicChoice[];
   /** Whether no email comes that can be switched off. */
   isAllOff: boolean;
   /** Whether the link is new enough to download and to erase everything. */
@@ -50,11 +53,12 @@ export async function readCentre(
   readSubscription: (recipientId: string) => Promise<{ isAllOff: boolean }>,
 ): Promise<Centre> {
   const { prisma, pool, routes, clock, readPolicySnapshot, config } = services;
-  const [recipient, rulebook, states, { isAllOff }] = await Promise.all([
+  const [recipient, rulebook, states, { isAllOff }, topics] = await Promise.all([
     readRecipient(prisma, { id: recipientId }),
     readPolicySnapshot(),
     readRecipientStates(pool, [recipientId]),
     readSubscription(recipientId),
+    listTopicChoices(executeOn(pool), recipientId),
   ]);
   const person = states.get(recipientId);
   refuseAbsent(person);
@@ -74,6 +78,7 @@ export async function readCentre(
       digests: 1,
       range: null,
     }),
+    topics,
     isAllOff,
     isTrusted: isTrusted({ madeAt }, now),
     now: now.getTime(),

@@ -22,6 +22,7 @@ import { fieldSections, type FieldSection, readFields, setAt } from "./fields.ts
 import { type Form, readOne, type ReadForm } from "./form.ts";
 import { periodSections, type PeriodSection, readPeriods } from "./periods.ts";
 import type { Outcome, SectionName } from "./shown.ts";
+import { readTracking } from "./tracking.ts";
 import { readTypes } from "./types.ts";
 import { fill } from "./words/words.ts";
 
@@ -31,6 +32,7 @@ const preferenceSections = [
   "pause",
   ...keysOf(periodSections),
   ...keysOf(fieldSections),
+  "tracking",
 ] as const;
 type PreferenceSection = (typeof preferenceSections)[number];
 
@@ -89,6 +91,7 @@ function readSection(section: PreferenceSection, form: Form, centre: Centre): Re
   const undo = readOne(form, "undo");
   if (undo !== undefined) return { patch: readUndo(undo), faults: new Map() };
   if (section === "pause") return { patch: readPause(form, centre), faults: new Map() };
+  if (section === "tracking") return { patch: readTracking(form, centre), faults: new Map() };
   const read =
     section === "types"
       ? readTypes(form, centre)

@@ -1,10 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import { emailAddress } from "../../domain/recipient.ts";
+import { text } from "../../domain/text.ts";
 import { problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
-import { languageOfBrowser } from "../recipient-pages/languages.ts";
+import { languageFor } from "../recipient-pages/languages.ts";
 import type { Services } from "../services.ts";
 import { toLinkPage, toLinkSentPage } from "./page.ts";
 import { createLinkSender } from "./send-link.ts";
@@ -42,7 +43,7 @@ const ask = defineRoute({
       content: {
         "application/x-www-form-urlencoded": {
           schema: z.object({
-            email: emailAddress.meta({
+            email: text(500, 0).default("").openapi({
               description: "The email address",
               example: "ada@example.org",
             }),
@@ -51,7 +52,11 @@ const ask = defineRoute({
       },
     },
   },
-  responses: { 200: { description: "A page that says so", content: html }, ...failures },
+  responses: {
+    200: { description: "A page that says so", content: html },
+    422: { description: "The form again, with what is wrong", content: html },
+    ...failures,
+  },
 });
 
 /** The routes by which recipients get a link to their preferences. */
@@ -62,14 +67,20 @@ export function preferenceLinkRoutes(services: Services) {
 
   return createRouter()
     .openapi(show, (c) => {
-      const words = centreWords(languageOfBrowser(c.req.header("accept-language")));
+      const words = centreWords(languageFor(c));
       return c.body(pages.render(toLinkPage(words, "")), 200, pages.headers);
     })
     .openapi(ask, (c) =>
       withErrorPage(c, pages, async () => {
         limitUses([{ key: c.get("address") ?? "unknown", max: maxAsked }]);
-        links.toAddress(c.req.valid("form").email, c.get("requestId"));
-        const words = centreWords(languageOfBrowser(c.req.header("accept-language")));
+        const words = centreWords(languageFor(c));
+        const { email } = c.req.valid("form");
+        const address = emailAddress.safeParse(email.trim());
+        if (!address.success) {
+          const page = toLinkPage(words, "", { fault: words.wrongEmail, email });
+          return c.body(pages.render(page), 422, pages.headers);
+        }
+        links.toAddress(address.data, c.get("requestId"));
         return c.body(pages.render(toLinkSentPage(words)), 200, pages.headers);
       }),
     );

@@ -19,6 +19,15 @@ export function formatMoment(
   );
 }
 
+/** Formats the day of an instant in a zone, with its year. `at` is in epoch milliseconds. */
+export function formatDay(at: number, { locale, zone }: { locale: string; zone: string }): string {
+  const format = new Intl.DateTimeFormat(formatLocaleOf(locale), {
+    timeZone: "UTC",
+    dateStyle: "long",
+  });
+  return format.format(at + clockSpanAt(zone, at).offset);
+}
+
 /** The locale itself if its language is one of the pages, so that dates are in the order of its region; otherwise the language of the page. */
 function formatLocaleOf(locale: string): string {
   const language = languageOf(locale);

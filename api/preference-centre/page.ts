@@ -39,20 +39,30 @@ export const toErasedPage = (words: CentreWords, root: string): Page => ({
   root,
 });
 
-/** Makes the page on which somebody asks for a link to their preferences. `root` is the way to the address of the API. */
+/** Makes the page on which somebody asks for a link to their preferences. `root` is the way to the address of the API, and `reason` says why a new link is needed. */
 export const toLinkPage = (
   words: CentreWords,
   root: string,
-  { hasExpired = false }: { hasExpired?: boolean } = {},
+  { reason, fault, email = "" }: { reason?: string; fault?: string; email?: string } = {},
 ): Page => ({
   lang: words.lang,
   title: words.linkTitle,
-  texts: [...(hasExpired ? [words.linkExpired] : []), words.linkText],
+  texts: [...(reason === undefined ? [] : [reason]), words.linkText],
   buttons: [],
   content: html`<form method="post" action="${root}p">
     <div class="item">
       <label for="email">${words.linkEmail}</label>
-      <input id="email" name="email" type="email" autocomplete="email" required maxlength="254" />
+      <input
+        id="email"
+        name="email"
+        type="email"
+        autocomplete="email"
+        required
+        maxlength="254"
+        value="${email}"
+        ${fault !== undefined && html` aria-invalid="true" aria-describedby="fault"`}
+      />
+      ${fault !== undefined && html`<p class="error" id="fault" role="alert">${fault}</p>`}
     </div>
     <div class="row"><button type="submit">${words.linkSend}</button></div>
   </form>`,

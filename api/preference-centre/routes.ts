@@ -4,11 +4,12 @@ import { createPreferenceTokens, isExpired } from "../../domain/preference-links
 import { recipientCaller } from "../http/auth.ts";
 import type { ApiEnv } from "../http/context.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
+import { problemTitles } from "../http/problem-kinds.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { eraseRecipient } from "../recipients/erase.ts";
 import { createHolderReader } from "../recipients/holders.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
-import { languageOfBrowser } from "../recipient-pages/languages.ts";
+import { languageFor } from "../recipient-pages/languages.ts";
 import { linkHeaders } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { createUnsubscribing } from "../unsubscribing/perform.ts";
@@ -19,6 +20,7 @@ import { type Form, formBody, readOne } from "./form.ts";
 import { toCentrePage, toErasedPage, toErasurePage, toLinkPage } from "./page.ts";
 import { createLinkSender } from "./send-link.ts";
 import type { Outcome } from "./shown.ts";
+import { saveTopic } from "./topics.ts";
 import { centreWords } from "./words/words.ts";
 
 const params = z.object({
@@ -130,8 +132,9 @@ export function preferenceCentreRoutes(services: Services) {
     if (link === null)
       throw new Problem("not-found", "This link does not exist. Check that it is complete.");
     const expired = new Problem("expired", "This link has expired or was revoked.");
-    if (isExpired(link, clock())) throw expired;
     const holder = await holderOf(link.recipientId);
+    if (holder && !holder.isErased) c.set("pageLocale", holder.locale);
+    if (isExpired(link, clock())) throw expired;
     if (holder === null || (holder.epoch !== link.epoch && !holder.isErased)) throw expired;
     if (holder.isErased) throw new Problem("gone", "This recipient was erased.");
     c.set("caller", recipientCaller(link.recipientId));
@@ -143,20 +146,21 @@ export function preferenceCentreRoutes(services: Services) {
       unsubscribing.read({ recipientId, typeId: null, topicId: null }),
     );
 
-  /** Does the work of a request. A browser with an expired link gets the page on which a new one is asked for. */
+  /** Does the work of a request. A browser whose link is too old gets the page on which a new one is asked for. */
   const withPages = <Answer>(c: Context<ApiEnv>, root: string, work: () => Promise<Answer>) =>
     withErrorPage(c, pages, async () => {
       try {
         return await work();
       } catch (error) {
         if (!(error instanceof Problem) || !acceptsHtml(c)) throw error;
-        const words = centreWords(languageOfBrowser(c.req.header("accept-language")));
+        const words = centreWords(languageFor(c));
         c.set("problem", error.kind);
         if (error.kind === "gone")
           return c.body(pages.render(toErasedPage(words, root)), 410, pages.headers);
-        if (error.kind !== "expired") throw error;
-        const page = toLinkPage(words, root, { hasExpired: true });
-        return c.body(pages.render(page), 410, pages.headers);
+        if (error.kind !== "expired" && error.kind !== "forbidden") throw error;
+        const reason = error.kind === "expired" ? words.linkExpired : words.needsNewLink;
+        const [status] = problemTitles[error.kind];
+        return c.body(pages.render(toLinkPage(words, root, { reason })), status, pages.headers);
       }
     });
 
@@ -171,6 +175,7 @@ export function preferenceCentreRoutes(services: Services) {
       return forgetLearnt(c, services, centre);
     if (isPreferenceSection(section))
       return savePreferences(c, services, { centre, section, form });
+    if (section === "topics") return saveTopic(c, services, centre, form);
     if (section === "place") return savePlace(c, services, centre, form);
     if (section === "all") return saveAll(c, centre, readOne(form, "all"));
     throw new Problem("invalid", "The form names no section of the page.");

@@ -7,6 +7,7 @@ import { fill } from "./words/words.ts";
 /** The sections of the page, whose names are parts of its address. */
 export type SectionName =
   | "types"
+  | "topics"
   | "channels"
   | "pause"
   | "place"
@@ -14,6 +15,7 @@ export type SectionName =
   | "dnd"
   | "often"
   | "smart"
+  | "tracking"
   | "ahead"
   | "all";
 

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { idOf, readLinksEpoch } from "../../ledger/recipient-actions.ts";
+import { idOf, readLinkHolder } from "../../ledger/recipient-actions.ts";
 import { recordReceipt } from "../../ledger/receipts.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
@@ -56,11 +56,11 @@ export function receiptRoutes({ tokens, clock, publicPool }: Services) {
     const { event } = c.req.valid("json");
     await inTransaction(publicPool, async (client) => {
       const execute = executeOn(client);
-      const current = await readLinksEpoch(execute, target);
-      if (current !== null && current !== epoch)
+      const holder = await readLinkHolder(execute, target);
+      if (holder !== null && holder.epoch !== epoch)
         throw new Problem("expired", "This receipt was revoked.");
       const level = event === "clicked" ? "read" : "seen";
-      if (current === null || !(await recordReceipt(execute, target, level)))
+      if (holder === null || !(await recordReceipt(execute, target, level)))
         throw new Problem("expired", "The message of this receipt is no longer stored.");
     });
     return c.body(null, 204);

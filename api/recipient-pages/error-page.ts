@@ -2,8 +2,10 @@ import type { Context } from "hono";
 import type { ApiEnv } from "../http/context.ts";
 import { toDatabaseProblem } from "../http/database-errors.ts";
 import { Problem } from "../http/problem.ts";
-import { problemTitles } from "../http/problem-kinds.ts";
-import type { RecipientPages } from "./page.ts";
+import { type ProblemKind, problemTitles } from "../http/problem-kinds.ts";
+import { errorWords } from "./error-words.ts";
+import { languageFor, type PageLanguage } from "./languages.ts";
+import type { Page, RecipientPages } from "./page.ts";
 
 /** Whether the caller shows pages, as a browser does. */
 export const acceptsHtml = (c: Context<ApiEnv>): boolean =>
@@ -18,19 +20,56 @@ export async function withErrorPage<Answer>(
   try {
     return await work();
   } catch (error) {
-    const problem = error instanceof Problem ? error : toDatabaseProblem(error);
-    if (problem === null || !acceptsHtml(c)) throw error;
-    const [status, title] = problemTitles[problem.kind];
-    c.set("problem", problem.kind);
-    const isTemporary = problem.kind === "unavailable" || problem.kind === "too-many-requests";
-    const page = pages.render({
-      lang: "en",
-      title: isTemporary ? title : "This did not work",
-      texts: [isTemporary ? "Please try again in a moment." : problem.message],
-      buttons: [],
-      // How deep the address is, which failed, is not known here.
-      root: "/",
-    });
-    return c.body(page, status, pages.headers);
+    const page = toErrorPage(c, pages, error);
+    if (page === null) throw error;
+    return page;
+  }
+}
+
+/** The first parts of the paths at which browsers show pages to recipients. */
+const pagePaths = /^\/(?:[acmpsut])(?:\/|$)/;
+
+/** Makes the page of a request for a page that was refused before its route began to work; null for other requests. */
+export const toRefusedPage = (
+  c: Context<ApiEnv>,
+  pages: RecipientPages,
+  error: unknown,
+): Response | null => (pagePaths.test(c.req.path) ? toErrorPage(c, pages, error) : null);
+
+function toErrorPage(c: Context<ApiEnv>, pages: RecipientPages, error: unknown): Response | null {
+  const problem = error instanceof Problem ? error : toDatabaseProblem(error);
+  if (problem === null || !acceptsHtml(c)) return null;
+  const { kind, headers } = problem;
+  const [status] = problemTitles[kind];
+  c.set("problem", kind);
+  const page = pages.render(describe(kind, languageFor(c)));
+  return c.body(page, status, { ...headers, ...pages.headers });
+}
+
+function describe(kind: ProblemKind, lang: PageLanguage): Page {
+  const words = errorWords[lang];
+  const page = (title: string, text: string): Page => ({
+    lang,
+    title,
+    texts: [text],
+    buttons: [],
+    // How deep the address is, which failed, is not known here.
+    root: "/",
+  });
+  switch (kind) {
+    case "not-found":
+      return page(words.title, words.notFound);
+    case "expired":
+      return page(words.title, words.expired);
+    case "gone":
+      return page(words.title, words.gone);
+    case "invalid":
+      return page(words.title, words.invalid);
+    case "unavailable":
+    case "overloaded":
+    case "too-many-requests":
+      return page(words.busyTitle, words.busy);
+    default:
+      return page(words.title, words.failed);
   }
 }

@@ -1,18 +1,26 @@
+import type { Context } from "hono";
+import type { ApiEnv } from "../http/context.ts";
+
 /** The languages of recipients' pages. */
 export const pageLanguages = ["en", "de", "fr", "es"] as const;
+export type PageLanguage = (typeof pageLanguages)[number];
 
 /** The language of the pages for a locale such as `de-AT`; English where there are none in its own. */
-export function languageOf(locale: string | null): (typeof pageLanguages)[number] {
+export function languageOf(locale: string | null): PageLanguage {
   const language = locale?.toLowerCase().split("-")[0];
   return pageLanguages.find((one) => one === language) ?? "en";
 }
 
-/** The language of the pages for a browser that prefers these languages, as its Accept-Language says. */
-export function languageOfBrowser(accepted: string | undefined): (typeof pageLanguages)[number] {
-  const tags = (accepted ?? "")
+/** The language of the page for a request: that of the recipient, once it is known whose link it is, and otherwise the first that the browser asks for. */
+export function languageFor(c: Context<ApiEnv>): PageLanguage {
+  return languageOf(c.get("pageLocale") ?? findAccepted(c.req.header("accept-language")));
+}
+
+/** Finds the first language of the pages among those that an Accept-Language names. */
+function findAccepted(accepted = ""): string | null {
+  const tags = accepted
     .slice(0, 200)
     .split(",")
     .map((part) => part.split(";")[0]!.trim());
-  const known = tags.find((tag) => languageOf(tag) === tag.toLowerCase().split("-")[0]);
-  return languageOf(known ?? null);
+  return tags.find((tag) => languageOf(tag) === tag.toLowerCase().split("-")[0]) ?? null;
 }

@@ -55,6 +55,10 @@ label.check{display:inline-flex;align-items:center;gap:.6rem;min-height:2.75rem;
 .span>label:not(.check){display:flex;flex-direction:column;font-size:1rem;color:var(--soft)}
 .span>label>input,.span>label>select{color:var(--text)}
 .span .error{flex-basis:100%}
+.topics{list-style:none;padding:0;margin:.5rem 0}
+.topic{display:flex;flex-wrap:wrap;justify-content:space-between;align-items:center;gap:.5rem 1rem}
+.topic>div:first-child{flex:1 1 12rem}
+.topic p,.topic .row{margin:0}
 .ahead{padding:0;margin:.5rem 0;list-style:none}
 .ahead li{border-top:1px solid var(--hair);padding:.6rem 0}
 .ahead time{font-weight:600}

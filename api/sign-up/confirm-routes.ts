@@ -1,8 +1,11 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { createConfirmationTokens } from "../../domain/sign-up-tokens.ts";
+import type { ApiEnv } from "../http/context.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
+import { languageFor } from "../recipient-pages/languages.ts";
 import type { Page } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { type Confirming, createConfirming } from "./confirm.ts";
@@ -52,8 +55,9 @@ const press = defineRoute({
   responses: page,
 });
 
-function toPage({ locale, state, names }: Confirming): Page {
-  const words = signUpWordsFor(locale);
+function toPage(c: Context<ApiEnv>, { locale, state, names }: Confirming): Page {
+  if (locale !== null) c.set("pageLocale", locale);
+  const words = signUpWordsFor(languageFor(c));
   const fill = (pattern: string) => pattern.replace("{topics}", () => names.join(", "));
   const { lang } = words;
   if (state === "void") return { lang, title: words.voidTitle, texts: [words.void], buttons: [] };
@@ -83,13 +87,13 @@ export function confirmRoutes(services: Services) {
     .openapi(show, (c) =>
       withErrorPage(c, pages, async () => {
         const confirming = await read(verify(c.req.valid("param").token));
-        return c.body(pages.render(toPage(confirming)), 200, pages.headers);
+        return c.body(pages.render(toPage(c, confirming)), 200, pages.headers);
       }),
     )
     .openapi(press, (c) =>
       withErrorPage(c, pages, async () => {
         const confirming = await confirm(c, verify(c.req.valid("param").token));
-        return c.body(pages.render(toPage(confirming)), 200, pages.headers);
+        return c.body(pages.render(toPage(c, confirming)), 200, pages.headers);
       }),
     );
 }

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { emailAddress, localeTag } from "../../domain/recipient.ts";
 import { createFormTokens, maxSignUpTopics } from "../../domain/sign-up-tokens.ts";
 import { nameText, text } from "../../domain/text.ts";
@@ -6,14 +7,16 @@ import { consentTextVersion } from "../../domain/consent.ts";
 import { consentSource, publicNameOf, topicKey } from "../../domain/topics.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { type KnownTopic, readTopicsByKey } from "../../ledger/topics.ts";
+import type { ApiEnv } from "../http/context.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute, formContent, jsonContent, responses } from "../http/router.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
+import { languageFor } from "../recipient-pages/languages.ts";
 import type { Services } from "../services.ts";
 import { toFormPage } from "./form-page.ts";
 import { createSignUpLimits } from "./limits.ts";
 import { signUp } from "./sign-up.ts";
-import { type SignUpWords, signUpWordsFor, signUpWordsOf } from "./words.ts";
+import { type SignUpWords, signUpWordsFor } from "./words.ts";
 
 const params = z.object({
   topic: topicKey.meta({ description: "The key of a public topic" }),
@@ -153,15 +156,18 @@ export function signUpRoutes(services: Services) {
       name: publicNameOf(topic, lang),
       isChosen: chosen.includes(topic.key),
     }));
-  const wordsOf = (lang: string | undefined, acceptLanguage: string | undefined) =>
-    lang === undefined ? signUpWordsOf(acceptLanguage) : signUpWordsFor(lang);
+  /** The texts in the language that the link of the form names, or else that the browser asks for. */
+  function wordsFor(c: Context<ApiEnv>, lang: string | undefined): SignUpWords {
+    if (lang !== undefined) c.set("pageLocale", lang);
+    return signUpWordsFor(languageFor(c));
+  }
 
   return createRouter()
     .openapi(show, (c) =>
       withErrorPage(c, pages, async () => {
         const { topic } = c.req.valid("param");
         const { also = [], lang } = c.req.valid("query");
-        const words = wordsOf(lang, c.req.header("accept-language"));
+        const words = wordsFor(c, lang);
         const topics = choiceOf(await readOffered([topic, ...also]), words, [topic]);
         return c.body(
           pages.render(toFormPage({ words, topics, form: forms.sign(clock()) })),
@@ -175,8 +181,8 @@ export function signUpRoutes(services: Services) {
         const { topic } = c.req.valid("param");
         const { also = [], lang } = c.req.valid("query");
         const { email, name, website, form, topic: given = [] } = c.req.valid("form");
+        const words = wordsFor(c, lang);
         limit(c);
-        const words = wordsOf(lang, c.req.header("accept-language"));
         const offered = await readOffered([topic, ...also]);
         const keys = [given].flat();
         const chosen = offered.filter(({ key }) => keys.includes(key));

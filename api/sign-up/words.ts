@@ -1,3 +1,5 @@
+import { languageOf } from "../recipient-pages/languages.ts";
+
 /** The texts of the form, and of the pages that follow, in one language. `{topics}` is what somebody signs up for. */
 export interface SignUpWords {
   /** The code of the language, for the page. */
@@ -77,7 +79,7 @@ const de: SignUpWords = {
 const fr: SignUpWords = {
   lang: "fr",
   title: "S’abonner",
-  asks: "Recevoir par e-mail des messages sur « {topics} ».",
+  asks: "Recevoir par e-mail des messages sur « {topics} ».",
   email: "Adresse e-mail",
   name: "Nom (facultatif)",
   empty: "Laissez ce champ vide",
@@ -88,12 +90,12 @@ const fr: SignUpWords = {
   again: "Veuillez vérifier votre saisie et l’envoyer de nouveau.",
   sentTitle: "Consultez vos e-mails",
   sent: "Si l’adresse peut recevoir ces messages, un message avec un lien est en route. Suivez ce lien pour confirmer.",
-  sentNote: "Rien reçu ? Regardez dans les indésirables, ou réessayez dans une heure.",
+  sentNote: "Rien reçu ? Regardez dans les indésirables, ou réessayez dans une heure.",
   confirmTitle: "Confirmer l’abonnement",
-  confirmAsks: "Recevoir par e-mail des messages sur « {topics} » ?",
+  confirmAsks: "Recevoir par e-mail des messages sur « {topics} » ?",
   confirm: "Confirmer",
-  confirmedTitle: "Vous êtes abonné",
-  confirmed: "Vous recevrez des messages sur « {topics} ».",
+  confirmedTitle: "Abonnement confirmé",
+  confirmed: "Vous recevrez des messages sur « {topics} ».",
   voidTitle: "Ce lien n’est plus valable",
   void: "Les liens sont valables 7 jours, et seulement jusqu’à un désabonnement. Veuillez vous abonner de nouveau.",
 };
@@ -111,13 +113,13 @@ const es: SignUpWords = {
   noTopic: "Elija al menos uno.",
   again: "Revise los datos y envíelos de nuevo.",
   sentTitle: "Revise su correo",
-  sent: "Si la dirección puede recibir estos mensajes, hay un mensaje con un enlace en camino. Siga el enlace para confirmar.",
+  sent: "Si la dirección puede recibir estos mensajes, hay un correo con un enlace en camino. Siga el enlace para confirmar.",
   sentNote:
     "¿No llega nada? Búsquelo en el correo no deseado, o inténtelo de nuevo dentro de una hora.",
   confirmTitle: "Confirmar la suscripción",
   confirmAsks: "¿Recibir por correo mensajes sobre «{topics}»?",
   confirm: "Confirmar",
-  confirmedTitle: "Está suscrito",
+  confirmedTitle: "Suscripción confirmada",
   confirmed: "Recibirá mensajes sobre «{topics}».",
   voidTitle: "Este enlace ya no es válido",
   void: "Los enlaces son válidos durante 7 días, y solo hasta que se dé de baja. Suscríbase de nuevo.",
@@ -125,18 +127,6 @@ const es: SignUpWords = {
 
 export const languages: readonly SignUpWords[] = [en, de, fr, es];
 
-const findWords = (tag: string) =>
-  languages.find(({ lang }) => lang === tag.trim().toLowerCase().split(/[-;]/)[0]);
-
 /** The texts in the language of a locale such as `de-AT`; English where there are none in that language. */
 export const signUpWordsFor = (locale: string | null): SignUpWords =>
-  (locale === null ? undefined : findWords(locale)) ?? en;
-
-/** The texts in the first language that a browser asks for (`Accept-Language`) of those that there are. */
-export function signUpWordsOf(acceptLanguage: string | undefined): SignUpWords {
-  for (const tag of acceptLanguage?.split(",", 20) ?? []) {
-    const words = findWords(tag);
-    if (words) return words;
-  }
-  return en;
-}
+  languages.find(({ lang }) => lang === languageOf(locale))!;

@@ -9,7 +9,9 @@ import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
-import { linkHeaders } from "../recipient-pages/page.ts";
+import { errorWords } from "../recipient-pages/error-words.ts";
+import { languageFor, type PageLanguage } from "../recipient-pages/languages.ts";
+import { linkHeaders, type Page } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { followRedirectSwitch } from "./redirect-switch.ts";
 
@@ -127,7 +129,7 @@ export function trackingRoutes({ config, clock, hits, hub, pages, publicPool }: 
           throw new Problem("gone", "The links of this message were switched off.");
         record(c, message, "click", number);
         return url === ""
-          ? c.body(pages.render(nowhere), 200, pages.headers)
+          ? c.body(pages.render(toNowherePage(languageFor(c))), 200, pages.headers)
           : c.body(null, 302, { ...linkHeaders, Location: url });
       }),
     );
@@ -136,9 +138,11 @@ export function trackingRoutes({ config, clock, hits, hub, pages, publicPool }: 
 const unknownAddress = () =>
   new Problem("not-found", "This link does not exist. Check that it is complete.");
 
-const nowhere = {
-  lang: "en",
-  title: "This link leads nowhere",
-  texts: ["It is for programs that check messages. You can close this page."],
+/** Makes the page of the link that no person sees. */
+const toNowherePage = (lang: PageLanguage): Page => ({
+  lang,
+  title: errorWords[lang].nowhereTitle,
+  texts: [errorWords[lang].nowhere],
   buttons: [],
-};
+  root: "../../../",
+});

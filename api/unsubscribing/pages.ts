@@ -1,6 +1,7 @@
+import type { PageLanguage } from "../recipient-pages/languages.ts";
 import type { Page, PageButton } from "../recipient-pages/page.ts";
 import type { Subscription } from "./perform.ts";
-import { type UnsubscribeWords, wordsFor } from "./words.ts";
+import { type UnsubscribeWords, unsubscribeWords } from "./words.ts";
 
 const fill = (text: string, { typeName }: Subscription) =>
   text.replaceAll("{type}", () => typeName ?? "");
@@ -21,12 +22,12 @@ const chooseInstead = (words: UnsubscribeWords, { isReachable }: Subscription): 
   isReachable ? [{ text: words.chooseInstead, query: "choice=link", isSecondary: true }] : [];
 
 /** Makes the page that a link to unsubscribe shows. Programs that check links follow them but press no buttons, so they unsubscribe nobody. */
-export function toSubscriptionPage(subscription: Subscription): Page {
-  const words = wordsFor(subscription.locale);
+export function toSubscriptionPage(subscription: Subscription, lang: PageLanguage): Page {
+  const words = unsubscribeWords[lang];
   const { typeName, isFixed, isOn } = subscription;
   if (isFixed && isOn)
     return {
-      lang: words.lang,
+      lang,
       title: words.title,
       texts: [fill(words.fixed, subscription)],
       buttons: [
@@ -34,9 +35,9 @@ export function toSubscriptionPage(subscription: Subscription): Page {
         ...chooseInstead(words, subscription),
       ],
     };
-  if (!isOn) return toUnsubscribedPage(subscription);
+  if (!isOn) return toUnsubscribedPage(subscription, lang);
   return {
-    lang: words.lang,
+    lang,
     title: words.title,
     texts: [typeName === null ? words.asksAll : fill(words.asksType, subscription)],
     buttons: [
@@ -48,26 +49,26 @@ export function toSubscriptionPage(subscription: Subscription): Page {
 }
 
 /** Makes the page that confirms what a recipient has chosen. */
-export function toConfirmationPage(subscription: Subscription): Page {
-  const words = wordsFor(subscription.locale);
+export function toConfirmationPage(subscription: Subscription, lang: PageLanguage): Page {
+  const words = unsubscribeWords[lang];
   const { typeName, isFixed, isOn } = subscription;
   if (!isOn || isFixed)
-    return isOn ? toSubscriptionPage(subscription) : toUnsubscribedPage(subscription);
+    return isOn ? toSubscriptionPage(subscription, lang) : toUnsubscribedPage(subscription, lang);
   return {
-    lang: words.lang,
+    lang,
     title: words.onTitle,
     texts: [typeName === null ? words.onAll : fill(words.onType, subscription)],
     buttons: [{ text: words.stop }],
   };
 }
 
-function toUnsubscribedPage(subscription: Subscription): Page {
-  const words = wordsFor(subscription.locale);
+function toUnsubscribedPage(subscription: Subscription, lang: PageLanguage): Page {
+  const words = unsubscribeWords[lang];
   const { locale, typeName, isFixed, isAllOff } = subscription;
   const ofType = typeName !== null && !isAllOff;
   const isKnown = locale !== null && !isFixed;
   return {
-    lang: words.lang,
+    lang,
     title: words.doneTitle,
     texts: ofType ? [fill(words.doneType, subscription)] : [words.doneAll, words.stillComes],
     buttons: isKnown
@@ -77,7 +78,7 @@ function toUnsubscribedPage(subscription: Subscription): Page {
 }
 
 /** Makes the page that answers whoever asked for a link to their preferences. */
-export function toLinkSentPage(locale: string | null): Page {
-  const words = wordsFor(locale);
-  return { lang: words.lang, title: words.title, texts: [words.linkSent], buttons: [] };
+export function toLinkSentPage(lang: PageLanguage): Page {
+  const words = unsubscribeWords[lang];
+  return { lang, title: words.title, texts: [words.linkSent], buttons: [] };
 }

@@ -1,14 +1,17 @@
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { createUnsubscribeTokens, type Unsubscription } from "../../domain/unsubscribing.ts";
 import { subscriptionChoices } from "../../ledger/change-subscription.ts";
+import type { ApiEnv } from "../http/context.ts";
 import { Problem, problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
+import { languageFor } from "../recipient-pages/languages.ts";
 import { linkHeaders } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { createLinkSender } from "../preference-centre/send-link.ts";
 import { toConfirmationPage, toLinkSentPage, toSubscriptionPage } from "./pages.ts";
-import { createUnsubscribing } from "./perform.ts";
+import { createUnsubscribing, type Subscription } from "./perform.ts";
 
 const params = z.object({
   token: z
@@ -92,7 +95,8 @@ export function unsubscribeRoutes(services: Services) {
     .openapi(show, (c) =>
       withErrorPage(c, pages, async () => {
         const subscription = await read(verify(c.req.valid("param").token));
-        return c.body(pages.render(toSubscriptionPage(subscription)), 200, pages.headers);
+        const page = toSubscriptionPage(subscription, languageOfOwner(c, subscription));
+        return c.body(pages.render(page), 200, pages.headers);
       }),
     )
     .openapi(press, (c) =>
@@ -100,14 +104,26 @@ export function unsubscribeRoutes(services: Services) {
         const named = verify(c.req.valid("param").token);
         const { choice } = c.req.valid("query");
         if (choice === "link") {
-          const { locale, isReachable } = await read(named);
-          if (isReachable) await links.toRecipient(named.recipientId, c.get("requestId"));
-          return c.body(pages.render(toLinkSentPage(locale)), 200, pages.headers);
+          const subscription = await read(named);
+          if (subscription.isReachable)
+            await links.toRecipient(named.recipientId, c.get("requestId"));
+          const page = toLinkSentPage(languageOfOwner(c, subscription));
+          return c.body(pages.render(page), 200, pages.headers);
         }
         const subscription = await change(c, named, choice);
         return acceptsHtml(c)
-          ? c.body(pages.render(toConfirmationPage(subscription)), 200, pages.headers)
+          ? c.body(
+              pages.render(toConfirmationPage(subscription, languageOfOwner(c, subscription))),
+              200,
+              pages.headers,
+            )
           : c.body("", 200, { ...linkHeaders, "Content-Type": "text/plain; charset=utf-8" });
       }),
     );
+}
+
+/** The language of the page for the owner of a link; that of the browser if nothing is known of them any more. */
+function languageOfOwner(c: Context<ApiEnv>, { locale }: Subscription) {
+  if (locale !== null) c.set("pageLocale", locale);
+  return languageFor(c);
 }

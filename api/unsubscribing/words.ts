@@ -1,9 +1,7 @@
-import { languageOf } from "../recipient-pages/languages.ts";
+import type { PageLanguage } from "../recipient-pages/languages.ts";
 
 /** The texts of the pages on which recipients unsubscribe, in one language. `{type}` is the name of a notification type. */
 export interface UnsubscribeWords {
-  /** The code of the language, for the page. */
-  lang: string;
   title: string;
   /** What the link stops: one type, or all email that can be switched off. */
   asksType: string;
@@ -25,7 +23,6 @@ export interface UnsubscribeWords {
 }
 
 const en: UnsubscribeWords = {
-  lang: "en",
   title: "Unsubscribe",
   asksType: "Stop emails of the kind “{type}”?",
   asksAll: "Stop all emails that you can switch off?",
@@ -45,7 +42,6 @@ const en: UnsubscribeWords = {
 };
 
 const de: UnsubscribeWords = {
-  lang: "de",
   title: "Abmelden",
   asksType: "Keine E-Mails der Art „{type}“ mehr erhalten?",
   asksAll: "Alle E-Mails beenden, die sich abschalten lassen?",
@@ -66,28 +62,26 @@ const de: UnsubscribeWords = {
 };
 
 const fr: UnsubscribeWords = {
-  lang: "fr",
   title: "Se désabonner",
-  asksType: "Ne plus recevoir les e-mails « {type} » ?",
-  asksAll: "Ne plus recevoir aucun des e-mails que vous pouvez désactiver ?",
+  asksType: "Ne plus recevoir les e-mails « {type} » ?",
+  asksAll: "Ne plus recevoir aucun des e-mails que vous pouvez désactiver ?",
   stop: "Se désabonner",
   stopAll: "Arrêter tous les e-mails",
-  doneTitle: "Vous êtes désabonné",
-  doneType: "Vous ne recevrez plus les e-mails « {type} ».",
+  doneTitle: "Désabonnement enregistré",
+  doneType: "Vous ne recevrez plus les e-mails « {type} ».",
   doneAll: "Vous ne recevrez plus ces e-mails.",
   stillComes:
     "Seuls les messages indispensables, comme les alertes de sécurité, vous parviendront encore.",
   undo: "Annuler",
-  onTitle: "Vous êtes abonné",
-  onType: "Vous recevez à nouveau les e-mails « {type} ».",
+  onTitle: "Abonnement rétabli",
+  onType: "Vous recevez à nouveau les e-mails « {type} ».",
   onAll: "Vous recevez à nouveau ces e-mails.",
-  fixed: "Les e-mails « {type} » ne peuvent pas être désactivés.",
+  fixed: "Les e-mails « {type} » ne peuvent pas être désactivés.",
   chooseInstead: "Choisir plutôt ce que je reçois",
   linkSent: "Un e-mail avec un lien vers vos réglages est en route.",
 };
 
 const es: UnsubscribeWords = {
-  lang: "es",
   title: "Cancelar la suscripción",
   asksType: "¿Dejar de recibir los correos «{type}»?",
   asksAll: "¿Dejar de recibir todos los correos que se pueden desactivar?",
@@ -98,15 +92,12 @@ const es: UnsubscribeWords = {
   doneAll: "Ya no recibirá estos correos.",
   stillComes: "Solo seguirán llegando los mensajes imprescindibles, como los avisos de seguridad.",
   undo: "Deshacer",
-  onTitle: "Está suscrito",
+  onTitle: "Suscripción restablecida",
   onType: "Vuelve a recibir los correos «{type}».",
   onAll: "Vuelve a recibir estos correos.",
   fixed: "Los correos «{type}» no se pueden desactivar.",
-  chooseInstead: "Elegir en su lugar qué recibo",
-  linkSent: "Un correo con un enlace a sus ajustes va de camino.",
+  chooseInstead: "Prefiero elegir qué recibo",
+  linkSent: "Un correo con un enlace a sus ajustes está en camino.",
 };
 
-const languages = { en, de, fr, es };
-
-/** The texts in the language of a locale such as `de-AT`; English where there are none in that language. */
-export const wordsFor = (locale: string | null): UnsubscribeWords => languages[languageOf(locale)];
+export const unsubscribeWords: Record<PageLanguage, UnsubscribeWords> = { en, de, fr, es };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parsePublicId, publicId } from "../../domain/ids.ts";
 import { createPreferenceTokens } from "../../domain/preference-links.ts";
+import { consentTextVersion } from "../../domain/consent.ts";
 import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
 import { newUuid } from "../../domain/ids.ts";
 import { type Api, sampleTemplate, seed, startApi, tokenSecret } from "./harness.ts";
@@ -192,6 +193,74 @@ describe("each section", () => {
       intelligentTiming: !intelligentTiming.value,
       learning: !learning.value,
     });
+  });
+
+  it("lets opens and clicks be refused, and takes that back", async () => {
+    const { text } = await get(`/p/${token}`);
+    expect(text).toContain("Example notes when you open them");
+    expect(text).toMatch(/name="tracking.opens" checked[^]*name="tracking.clicks" checked/);
+    const refused = await save("tracking", { "tracking.clicks": "on" });
+    expect(await preferences()).toEqual({ tracking: { opens: false } });
+    expect(refused.text).toMatch(/name="tracking.opens" \/>[^]*name="tracking.clicks" checked/);
+    await save("tracking", { "tracking.clicks": "on" });
+    expect(await version()).toBe("1");
+    await save("tracking", { "tracking.opens": "on", "tracking.clicks": "on" });
+    expect(await preferences()).toEqual({});
+  });
+
+  it("subscribes to public topics and leaves any, once however often it is pressed, and shows no others", async () => {
+    const topics = [
+      { key: "letters", name: "Letters <b>", isPublic: true, publicNames: { de: "Briefe" } },
+      { key: "internal", name: "Internal topic", optIn: "single" },
+      { key: "secret", name: "Secret topic" },
+    ];
+    for (const topic of topics) await api.send("POST", "/v1/topics", topic);
+    const mine = async () =>
+      (await api.send("GET", `/v1/recipients/${reference()}/topics`)).body.items.map(
+        ({ key, status }: { key: string; status: string | null }) => `${key} ${status}`,
+      );
+    await api.send("PUT", `/v1/topics/internal/subscribers/${reference()}`, {});
+    const before = await get(`/p/${token}`);
+    expect(before.text).toMatch(
+      /Internal topic.*Subscribed since.*Letters &lt;b&gt;.*Not subscribed/,
+    );
+    expect(before.text).not.toContain("Secret topic");
+    const press = (topic: string, wanted: string) =>
+      post(`/p/${token}`, { section: "topics", topic, wanted });
+    for (let time = 0; time < 3; time += 1)
+      expect((await press("letters", "subscribed")).text).toContain(
+        "You are subscribed to “Letters &lt;b&gt;”.",
+      );
+    await press("internal", "unsubscribed");
+    await press("internal", "unsubscribed");
+    expect(await mine()).toEqual(["internal unsubscribed", "letters subscribed"]);
+    for (const [topic, wanted] of [
+      ["internal", "subscribed"],
+      ["secret", "subscribed"],
+      ["secret", "unsubscribed"],
+      ["letters", "anything"],
+    ] as const)
+      expect((await press(topic, wanted)).status).toBe(422);
+    expect((await get(`/p/${token}`)).text).not.toContain("Internal topic");
+    const entries = await api.prisma.consentEntry.findMany({
+      where: { recipientId, way: "recipient" },
+      orderBy: { id: "asc" },
+    });
+    expect(entries).toMatchObject([
+      {
+        step: "subscribed",
+        source: "https://tidings.example.org/p",
+        locale: "en",
+        textVersion: consentTextVersion,
+      },
+      { step: "unsubscribed", actor: null },
+    ]);
+    // What was asked for elsewhere is confirmed here: the link was sent to the recipient.
+    await press("letters", "unsubscribed");
+    await api.send("PUT", `/v1/topics/letters/subscribers/${reference()}`, {});
+    expect((await get(`/p/${token}`)).text).toMatch(/Not confirmed yet.*Confirm: Letters/);
+    await press("letters", "subscribed");
+    expect(await mine()).toContain("letters subscribed");
   });
 
   it("saves quiet hours and do-not-disturb with their switches, copies to weekdays and removes", async () => {
@@ -427,8 +496,11 @@ describe("a link", () => {
   it("downloads and erases only within a day, and then answers quietly", async () => {
     aheadMs = 2 * dayMs;
     expect((await get(`/p/${token}`)).text).toContain("Your link is older than a day");
-    for (const path of ["export", "erasure"])
-      expect((await get(`/p/${token}/${path}`)).status).toBe(403);
+    for (const path of ["export", "erasure"]) {
+      const refused = await get(`/p/${token}/${path}`);
+      // The page asks for a new link at once.
+      expect([refused.status, refused.text.includes('action="../../p"')]).toEqual([403, true]);
+    }
     expect((await post(`/p/${token}/erasure`, {})).status).toBe(403);
     aheadMs = 0;
     await save("pause", { pause: "hour" });
@@ -442,7 +514,7 @@ describe("a link", () => {
     });
     expect((await get(`/p/${token}/erasure`)).text).toContain("Erase everything");
     expect((await stored()).erasedAt).toBeNull();
-    expect((await post(`/p/${token}/erasure`, {})).text).toContain("You are erased");
+    expect((await post(`/p/${token}/erasure`, {})).text).toContain("Your data was erased");
     expect(await stored()).toMatchObject({
       email: null,
       preferences: null,
@@ -450,7 +522,7 @@ describe("a link", () => {
     });
     for (const path of ["", "/export", "/erasure"]) {
       const gone = await get(`/p/${token}${path}`);
-      expect([gone.status, gone.text.includes("You are erased")]).toEqual([410, true]);
+      expect([gone.status, gone.text.includes("Your data was erased")]).toEqual([410, true]);
     }
     const audit = await api.send("GET", `/v1/audit?resource=${reference()}&limit=10`);
     expect(audit.body.items[0]).toMatchObject({
@@ -477,7 +549,11 @@ describe("asking for a link", () => {
     await save("all", { all: "link" });
     expect(await sent()).toHaveLength(1);
     expect((await get("/p")).text).toContain('type="email"');
-    expect((await ask("no address")).status).toBe(422);
+    const refused = await ask("no address");
+    expect([
+      refused.status,
+      refused.text.includes('value="no address" aria-invalid="true"'),
+    ]).toEqual([422, true]);
     const statuses = await Promise.all(Array.from({ length: 10 }, () => ask("nobody@example.org")));
     expect(statuses.at(-1)!.status).toBe(429);
     expect(api.logged.join("")).not.toContain("nobody@example.org");

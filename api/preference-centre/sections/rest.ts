@@ -7,12 +7,14 @@ import {
   firstButton,
   form,
   isChecked,
+  notice,
   originOf,
   saveButton,
   type SectionName,
   type Shown,
   shownValue,
 } from "../shown.ts";
+import { isTrackingAllowed, trackingWishes } from "../tracking.ts";
 import { weekdays } from "../../../domain/time/local-time.ts";
 import { type CentreWords, fill } from "../words/words.ts";
 
@@ -85,8 +87,27 @@ export function smartCard(shown: Shown): Html {
             ${words.forget}
           </button>`,
         )
-      }`,
+      }${renderTracking(shown)}`,
   );
+}
+
+/** What may be known of emails. What is not refused is as senders ask, so that nothing here is a choice of the organisation. */
+function renderTracking(shown: Shown): Html {
+  const { words, org } = shown.centre;
+  const content = html`<p class="soft">${fill(words.trackingHelp, { org })}</p>
+    ${trackingWishes.map((wish) => {
+      const path = `tracking.${wish}` as const;
+      const isOn = isChecked(shown, "tracking", path, isTrackingAllowed(shown.centre, wish));
+      return html`<div class="item">
+        <label class="check"
+          ><input type="checkbox" name="${path}" ${isOn && html` checked`} />${words[path]}</label
+        >
+      </div> `;
+    })}${saveButton(shown)}`;
+  return html`<div id="tracking">
+    <h3>${words.tracking}</h3>
+    ${notice(shown, "tracking")}${form(shown, "tracking", content, { label: words.tracking })}
+  </div>`;
 }
 
 function renderField(shown: Shown, section: SectionName, field: Field): Html {

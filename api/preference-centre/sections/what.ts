@@ -15,8 +15,9 @@ import {
   typedIn,
 } from "../shown.ts";
 import { groupTypes } from "../types.ts";
+import { renderTopics } from "./topics.ts";
 
-/** What the recipient gets: the types in groups, and the channels. Another kind of subscription is a further part of this card. */
+/** What the recipient gets: the types in groups, the topics, and the channels. */
 export function whatCard(shown: Shown): Html {
   const { words } = shown.centre;
   const groups = groupTypes(shown.centre);
@@ -30,6 +31,7 @@ export function whatCard(shown: Shown): Html {
         { label: group ?? words.otherTypes },
       ),
     )}
+    ${renderTopics(shown)}
     <div id="channels">
       <h3>${words.channels}</h3>
       ${notice(shown, "channels")}${form(

@@ -1,6 +1,6 @@
 import { listQuietSpans } from "../../../domain/policy/quiet-hours.ts";
 import { dayMs, hourMs } from "../../../domain/time/durations.ts";
-import { weekdays } from "../../../domain/time/local-time.ts";
+import { localTimeAt, weekdays } from "../../../domain/time/local-time.ts";
 import { type Html, html } from "../../recipient-pages/html.ts";
 import { pageLanguages } from "../../recipient-pages/languages.ts";
 import { firstDayOf, formatMoment, namesOfWeekdays } from "../moments.ts";
@@ -109,11 +109,13 @@ function renderQuietTimes({ centre }: Shown): Html | null {
 
 function renderPeriods(shown: Shown, section: PeriodSection): Html {
   const { path, enabled } = periodSections[section];
-  const { words, answer, recipient } = shown.centre;
+  const { words, answer, recipient, now } = shown.centre;
   const typed = typedIn(shown, section);
   const lines = typed === null ? linesOf(section, shown.centre) : typedLines(section, typed);
   const isOn = isChecked(shown, section, enabled, answer.effective[enabled].value);
   const days = namesOfWeekdays(words.lang);
+  const local = localTimeAt(recipient.timeZone, now);
+  const minuteOfWeek = (local.weekday - 1) * 1_440 + local.minute;
   return html`<div id="${section}">
     <h3>${words[path]}</h3>
     ${notice(shown, section)}${form(
@@ -128,7 +130,7 @@ function renderPeriods(shown: Shown, section: PeriodSection): Html {
           />${words[`${path}Enabled`]}</label
         >
         ${originOf(shown, enabled, words[`${path}Enabled`])}
-        ${section === "dnd" && html`<week-grid data-days="${JSON.stringify(days)}" data-first="${firstDayOf(recipient.locale)}" data-name="${words.gridName}" data-help="${words.gridHelp}" data-cell="${words.gridCell}" data-quiet="${words.gridQuiet}" data-free="${words.gridFree}" data-partly="${words.gridPartly}" data-unsaved="${words.gridUnsaved}"></week-grid>`}
+        ${section === "dnd" && html`<week-grid data-days="${JSON.stringify(days)}" data-first="${firstDayOf(recipient.locale)}" data-name="${words.gridName}" data-help="${words.gridHelp}" data-touch="${words.gridTouch}" data-next="${words.gridNext}" data-now="${minuteOfWeek}" data-cell="${words.gridCell}" data-quiet="${words.gridQuiet}" data-free="${words.gridFree}" data-partly="${words.gridPartly}" data-unsaved="${words.gridUnsaved}"></week-grid>`}
         <ol class="spans" data-periods="${section}">
           ${lines.map((line, index) => renderLine(shown, { section, line, index, days }))}
         </ol>

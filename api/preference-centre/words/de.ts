@@ -27,6 +27,16 @@ export const de: CentreWords = {
   channels: "Alle Nachrichten",
   channelsHelp: "Schalten Sie einen Weg ab, kommt darüber nichts außer kritischen Nachrichten.",
   otherTypes: "Arten von Nachrichten",
+  topics: "Themen",
+  topicSince: "Abonniert seit {when}",
+  topicHeld: "Abonniert",
+  topicPending: "Noch nicht bestätigt",
+  topicNone: "Nicht abonniert",
+  topicJoin: "Abonnieren",
+  topicLeave: "Abbestellen",
+  topicConfirm: "Bestätigen",
+  topicJoined: "Sie haben „{topic}“ abonniert.",
+  topicLeft: "Sie haben „{topic}“ abbestellt.",
   alwaysOn: "Immer an.",
   pause: "Alles pausieren",
   pauseHelp:
@@ -58,10 +68,14 @@ export const de: CentreWords = {
   gridName: "Ruhezeiten der Woche",
   gridHelp:
     "Klicken oder ziehen Sie, um halbe Stunden umzuschalten. Mit der Tastatur: Pfeile bewegen, Umschalt und Pfeile wählen aus, Leertaste schaltet um, Entf leert, Strg+C und Strg+V kopieren einen Tag.",
+  gridTouch:
+    "Mit dem Finger: Tippen schaltet eine halbe Stunde um, Wischen verschiebt. Für genaue Zeiten nehmen Sie die Liste darunter.",
   gridCell: "{day} {from} bis {to}, {state}",
   gridQuiet: "Ruhe",
   gridFree: "frei",
   gridPartly: "teilweise Ruhe",
+  gridNext:
+    "Geändert: Nach diesem Raster warten Nachrichten als Nächstes von {from} bis {until}. Speichern Sie, um es zu behalten.",
   gridUnsaved: "Geändert. Speichern Sie, um es zu behalten.",
   often: "Wie oft",
   "digest.mode": "Weniger eilige Nachrichten kommen",
@@ -80,13 +94,18 @@ export const de: CentreWords = {
   high: "Hoch",
   normal: "Normal",
   low: "Alle",
-  smart: "Intelligente Funktionen",
+  smart: "Intelligente Funktionen und Datenschutz",
   intelligentTiming:
     "Weniger eilige Nachrichten dürfen auf die Stunde warten, zu der ich meist lese",
   learning: "Diese Stunde darf daraus gelernt werden, wann ich Links öffne",
   learnt: "Bisher wurden {count} Öffnungen nach ihrer Stunde gezählt.",
   learntNothing: "Bisher wurde nichts gelernt.",
   forget: "Gelerntes vergessen",
+  tracking: "Öffnungen und Klicks",
+  trackingHelp:
+    "Bei manchen E-Mails hält {org} fest, wann Sie sie öffnen und welchen Links Sie folgen: die Nachricht und die Zeit, aber weder Ihre Netzwerkadresse noch Ihr Gerät. Was Sie hier abschalten, wird ab der nächsten E-Mail nicht mehr festgehalten. Alles Festgehaltene wird mit Ihren Daten gelöscht.",
+  "tracking.opens": "Es darf festgehalten werden, dass ich E-Mails öffne",
+  "tracking.clicks": "Es darf festgehalten werden, welchen Links ich folge",
   ahead: "Was kommt",
   aheadNone: "Keine Nachricht wartet auf Sie.",
   aheadMore: "{count} weitere",
@@ -102,7 +121,7 @@ export const de: CentreWords = {
   stoppedAll: "Sie erhalten keine E-Mails außer denen, die Sie erhalten müssen.",
   resume: "Wieder E-Mails erhalten",
   download: "Herunterladen, was über mich bekannt ist",
-  erase: "Mich löschen",
+  erase: "Meine Daten löschen",
   needsNewLink:
     "Ihr Link ist älter als ein Tag, und alte E-Mails werden manchmal weitergegeben. Um Ihre Daten herunterzuladen oder zu löschen, fordern Sie einen neuen Link an, der an Ihre eigene Adresse geht.",
   sendLink: "Neuen Link senden",
@@ -112,7 +131,7 @@ export const de: CentreWords = {
     "Ihre Adressen, Einstellungen und Nachrichten werden endgültig gelöscht, und was wartet, wird nicht gesendet. {org} kann Sie wieder aufnehmen, wenn Sie dort ein Konto haben.",
   eraseConfirm: "Alles löschen",
   eraseBack: "Zurück zu meinen Einstellungen",
-  erasedTitle: "Sie sind gelöscht",
+  erasedTitle: "Ihre Daten sind gelöscht",
   erasedText: "Über Sie ist hier nichts mehr gespeichert. Sie können diese Seite schließen.",
   linkTitle: "Link zu Ihren Einstellungen",
   linkText:
@@ -127,6 +146,7 @@ export const de: CentreWords = {
   mailText:
     "Sie oder jemand anderes hat einen Link zu Ihren Benachrichtigungen angefordert. Er ist nur für Sie: Leiten Sie diese E-Mail nicht weiter.",
   mailButton: "Meine Einstellungen öffnen",
+  wrongEmail: "Geben Sie eine E-Mail-Adresse ein, zum Beispiel ada@example.org.",
   wrongNumber: "Geben Sie eine ganze Zahl von {minimum} bis {maximum} ein.",
   wrongTime: "Geben Sie eine Viertelstunde ein, zum Beispiel 08:15.",
   wrongPeriod: "Geben Sie einen Anfang und ein Ende ein.",
