@@ -675,6 +675,7 @@ describe("GET /v1/events", () => {
       until: snoozed["until"],
       automated: false,
       type: null,
+      topic: null,
       at: expect.any(String),
       publishedAt: null,
       attempts: 0,
