@@ -7,6 +7,8 @@ interface Words {
   asks: string;
   button: string;
   ignore: string;
+  /** The text of the link to the recipient's preference centre. */
+  change: string;
 }
 
 const styles = {
@@ -15,9 +17,10 @@ const styles = {
   button:
     "display:inline-block;padding:10px 20px;border-radius:6px;background:#1d4ed8;color:#fff;text-decoration:none",
   quiet: "margin:24px 0 0;color:#71717a;font-size:14px",
+  link: "color:#71717a",
 };
 
-const contentOf = (lang: string, { subject, asks, button, ignore }: Words) => ({
+const contentOf = (lang: string, { subject, asks, button, ignore, change }: Words) => ({
   email: {
     subject,
     html: `<!doctype html><html lang="${lang}"><body style="${styles.page}"><div style="${styles.card}">
@@ -25,7 +28,8 @@ const contentOf = (lang: string, { subject, asks, button, ignore }: Words) => ({
 <ul>{% for topic in topics %}<li>{{ topic }}</li>{% endfor %}</ul>
 <p><a href="{{ ${confirmLinkVariable} }}" style="${styles.button}">${button}</a></p>
 <p style="${styles.quiet}">${ignore}</p>
-</div></body></html>
+{% if preferencesUrl %}<p style="${styles.quiet}"><a href="{{ preferencesUrl }}" style="${styles.link}">${change}</a></p>
+{% endif %}</div></body></html>
 `,
     text: `${asks}
 
@@ -34,7 +38,9 @@ const contentOf = (lang: string, { subject, asks, button, ignore }: Words) => ({
 ${button}: {{ ${confirmLinkVariable} }}
 
 ${ignore}
-`,
+{% if preferencesUrl %}
+${change}: {{ preferencesUrl }}
+{% endif %}`,
   },
 });
 
@@ -44,6 +50,7 @@ const english: Words = {
   button: "Confirm the subscription",
   ignore:
     "The link is valid for 7 days. If you did not ask for this, ignore this message: you will receive nothing.",
+  change: "Choose what you get, and when",
 };
 
 const german: Words = {
@@ -52,6 +59,7 @@ const german: Words = {
   button: "Anmeldung bestätigen",
   ignore:
     "Der Link gilt 7 Tage. Falls Sie das nicht waren, beachten Sie diese Nachricht nicht: Sie erhalten dann nichts.",
+  change: "Wählen, was Sie erhalten und wann",
 };
 
 const french: Words = {
@@ -60,6 +68,7 @@ const french: Words = {
   button: "Confirmer l’abonnement",
   ignore:
     "Le lien est valable 7 jours. Si vous n’avez rien demandé, ignorez ce message : vous ne recevrez rien.",
+  change: "Choisir ce que vous recevez, et quand",
 };
 
 const spanish: Words = {
@@ -68,6 +77,7 @@ const spanish: Words = {
   button: "Confirmar la suscripción",
   ignore:
     "El enlace es válido durante 7 días. Si no lo ha pedido, ignore este mensaje: no recibirá nada.",
+  change: "Elegir qué recibe y cuándo",
 };
 
 /** The email that asks for confirmation where the topic names no template, or its template cannot be used. */

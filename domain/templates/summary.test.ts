@@ -230,6 +230,21 @@ describe("the default templates of groups", () => {
       expect(checkContent(content)).toEqual([]);
   });
 
+  it("end with a link to the preference centre, where there is one", () => {
+    const preferencesUrl = "https://example.org/p/1?a&b";
+    const scope = { title: "3 new", items: [], more: 3, sections: [] };
+    for (const { content } of Object.values(defaultSummaries)) {
+      const { html, text } = renderEmail(
+        content,
+        emailScope(recipient, scope, [], { preferencesUrl }),
+      );
+      expect(text.endsWith(`\nChoose what you get, and when: ${preferencesUrl}\n`)).toBe(true);
+      expect(html).toContain('<a href="https://example.org/p/1?a&amp;b"');
+      const without = renderEmail(content, emailScope(recipient, scope));
+      expect(without.html + without.text).not.toContain("Choose what");
+    }
+  });
+
   it("show a batch: items with times and links, the number of further ones, and actions", () => {
     const { subject, html, text } = batch(
       [

@@ -220,6 +220,8 @@ const styles = {
   quiet: "margin:8px 0 0;color:#71717a;font-size:14px",
   when: "display:block;color:#71717a;font-size:14px",
   actions: "margin:24px 0 0",
+  foot: "margin:24px 0 0;padding-top:16px;border-top:1px solid #e4e4e7;font-size:14px",
+  footLink: "color:#71717a",
   action:
     "display:inline-block;margin:0 8px 8px 0;padding:8px 16px;border-radius:6px;background:#1d4ed8;color:#fff;text-decoration:none",
 };
@@ -238,11 +240,15 @@ const textList = (of: string) =>
 {% endfor %}{% if ${of}more > 0 %}and {{ ${of}more }} more
 {% endif %}`;
 
+/** The text of the link to the recipient's preference centre. A preview for operators may have none. */
+const changeLabel = "Choose what you get, and when";
+
 const htmlPage = (
   body: string,
 ) => `<!doctype html><html lang="en"><body style="${styles.page}"><div style="${styles.card}">
 <h1 style="${styles.title}">{{ title }}</h1>
 ${body}{% if actions.size > 0 %}<p style="${styles.actions}">{% for action in actions %}<a href="{{ action.url }}" style="${styles.action}">{{ action.label }}</a>{% endfor %}</p>
+{% endif %}{% if preferencesUrl %}<p style="${styles.foot}"><a href="{{ preferencesUrl }}" style="${styles.footLink}">${changeLabel}</a></p>
 {% endif %}</div></body></html>
 `;
 
@@ -250,7 +256,9 @@ const textPage = (body: string) => `{{ title }}
 
 ${body}{% for action in actions %}{% if forloop.first %}
 {% endif %}{{ action.label }}: {{ action.url }}
-{% endfor %}`;
+{% endfor %}{% if preferencesUrl %}
+${changeLabel}: {{ preferencesUrl }}
+{% endif %}`;
 
 /** The first two titles and the number of others, as in "Send the report, Call Ada and 1 other". `items` and `count` are variables. */
 const namesBody = `{% assign others = count | minus: 2 %}{% if items.size < 2 %}{% assign others = count | minus: items.size %}{% endif %}{{ items[0].title }}{% if others > 0 %}{% if items.size > 1 %}, {{ items[1].title }}{% endif %} and {{ others }} other{% if others > 1 %}s{% endif %}{% elsif items.size > 1 %} and {{ items[1].title }}{% endif %}`;
