@@ -53,15 +53,20 @@ const paint = (spans, span, isQuiet) =>
         ),
   );
 
-/** Cuts joined spans into periods, which last less than a day or are whole days. A period over midnight, also from Sunday to Monday, stays one. @param {readonly Span[]} joined */
-function toPeriods(joined) {
+/** Joins what goes on from Sunday to Monday. @param {readonly Span[]} joined */
+function joinOverWeeks(joined) {
   const spans = joined.map((span) => ({ ...span }));
   const [first, last] = [spans[0], spans.at(-1)];
   if (first && last && first !== last && first.start === 0 && last.end === weekMinutes) {
     spans.shift();
     last.end += first.end;
   }
-  return spans.flatMap(({ start, end }) => {
+  return spans;
+}
+
+/** Cuts joined spans into periods, which last less than a day or are whole days. A period over midnight, also from Sunday to Monday, stays one. @param {readonly Span[]} joined */
+function toPeriods(joined) {
+  return joinOverWeeks(joined).flatMap(({ start, end }) => {
     /** @type {Span[]} */
     const periods = [];
     for (let at = start; at < end; at = periods.at(-1)?.end ?? end) {
@@ -165,7 +170,8 @@ class WeekGrid extends HTMLElement {
     scroll.append(table);
     const help = document.createElement("p");
     help.className = "soft";
-    help.textContent = this.#text("help");
+    const hasFinger = matchMedia("(pointer: coarse)").matches;
+    help.textContent = this.#text(hasFinger ? "touch" : "help");
     this.#status.className = "soft";
     this.#status.setAttribute("role", "status");
     this.append(scroll, help, this.#status);
@@ -272,7 +278,21 @@ class WeekGrid extends HTMLElement {
       this.#spans = paint(this.#spans, this.#spanOf(row, left, right - left + 1), isQuiet);
     this.#write();
     this.#show();
-    this.#status.textContent = this.#text("unsaved");
+    this.#status.textContent = this.#describe();
+  }
+
+  /** Says that the grid has changed, and when messages wait next by it, as seen from when the page was made. */
+  #describe() {
+    const now = Number(this.#text("now"));
+    const ahead = (/** @type {Span} */ { start }) => (start - now + weekMinutes) % weekMinutes;
+    const isWhole = this.#spans.some(({ start, end }) => end - start === weekMinutes);
+    const nameOf = (/** @type {number} */ minute) =>
+      `${this.#days()[Math.floor(minute / dayMinutes) % 7] ?? ""} ${clockOf(minute)}`;
+    const [next] = joinOverWeeks(this.#spans).sort((a, b) => ahead(a) - ahead(b));
+    if (!next || isWhole) return this.#text("unsaved");
+    return this.#text("next")
+      .replace("{from}", () => nameOf(next.start))
+      .replace("{until}", () => nameOf(next.end));
   }
 
   /** Keeps the keyboard where the focus is, whatever has put it there. @param {EventTarget | null} target */
@@ -340,7 +360,7 @@ class WeekGrid extends HTMLElement {
       this.#spans = paint(this.#spans, { start: day.start + start, end: day.start + end }, true);
     this.#write();
     this.#show();
-    this.#status.textContent = this.#text("unsaved");
+    this.#status.textContent = this.#describe();
   }
 
   /** The cell at an event. @param {PointerEvent} event @returns {Place | null} */
