@@ -28,6 +28,7 @@ export const toErasurePage = (token: string, org: string, words: CentreWords): P
       ><a class="button secondary" href="../${token}">${words.eraseBack}</a>
     </div>
   </form>`,
+  isShort: true,
   root: "../../",
 });
 
@@ -49,7 +50,7 @@ export const toLinkPage = (
   title: words.linkTitle,
   texts: [...(reason === undefined ? [] : [reason]), words.linkText],
   buttons: [],
-  content: html`<form method="post" action="${root}p">
+  content: html`<form method="post" action="${root}p" class="card">
     <div class="item">
       <label for="email">${words.linkEmail}</label>
       <input

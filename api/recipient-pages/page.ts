@@ -11,8 +11,10 @@ export interface Page {
   title: string;
   texts: readonly string[];
   buttons: readonly PageButton[];
-  /** What follows the texts and buttons; left out for a short page, which is centred. */
+  /** What follows the texts and buttons. */
   content?: Html;
+  /** Whether the page is short, and is centred. By default a page without content is. */
+  isShort?: boolean;
   /** The way from the address of the page to that of the API: `../` by default, for `/u/{token}`. */
   root?: string;
   /** The name of a script that the page can do without (api/recipient-pages/asset-routes.ts). */
@@ -65,7 +67,16 @@ export function createRecipientPages(brand: Brand): RecipientPages {
 }
 
 const renderPage = (
-  { lang, title, texts, buttons, content, root = "../", script }: Page,
+  {
+    lang,
+    title,
+    texts,
+    buttons,
+    content,
+    isShort = content === undefined,
+    root = "../",
+    script,
+  }: Page,
   brand: Brand,
   style: string,
 ): Html =>
@@ -78,7 +89,7 @@ const renderPage = (
 <style>${raw(style)}</style>
 ${script !== undefined && html`<script type="module" src="${root}pages/${script}"></script>`}
 </head>
-<body${content === undefined && raw(' class="short"')}>
+<body${isShort && raw(' class="short"')}>
 <header class="brand"><div>${brand.logo ? html`<img src="${root}pages/logo" alt="${brand.name}" />` : brand.name}</div></header>
 <main>
 <h1>${title}</h1>

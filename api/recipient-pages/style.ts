@@ -16,12 +16,15 @@ footer{padding:1rem 1rem 2rem;color:var(--soft);font-size:1rem;white-space:pre-l
 footer a,main a{color:inherit}
 h1{font-size:1.6rem;line-height:1.25;margin:0 0 .75rem;text-wrap:balance}
 h2{font-size:1.25rem;line-height:1.3;margin:0 0 .25rem}
-h3{font-size:1.0625rem;margin:1.25rem 0 .25rem}
+h3{font-size:1.15rem;margin:1.5rem 0 .25rem;padding-top:1.25rem;border-top:2px solid var(--hair)}
+h2+form>h3{border-top:0;padding-top:0;margin-top:.75rem}
 p{margin:.5rem 0}
 .soft{color:var(--soft);font-size:1rem}
 .short main{text-align:center;padding-top:12vh}
+.short p{text-wrap:balance}
 .card{background:var(--card);border:1px solid var(--hair);border-radius:.75rem;padding:1.25rem;margin:0 0 1rem;scroll-margin-top:1rem}
 .card>:last-child{margin-bottom:0}
+h2+.note{margin-top:.5rem}
 .note{border-left:.3rem solid var(--good-line);background:var(--good);border-radius:.5rem;padding:.75rem 1rem;margin:0 0 1rem}
 .note.warn{border-color:var(--warn-line);background:var(--warn)}
 .note p{margin:0}
@@ -30,22 +33,27 @@ button,.button{font:inherit;min-height:2.75rem;padding:.5rem 1.25rem;border-radi
 button:hover,.button:hover{filter:brightness(1.12)}
 .secondary{background:none;border-color:var(--line);color:var(--text);font-weight:500}
 .secondary:hover{border-color:var(--text)}
-.plain{background:none;border-color:transparent;color:var(--text);font-weight:500;text-decoration:underline;text-underline-offset:.2em;padding:.25rem .25rem}
+.plain{background:none;border-color:transparent;color:var(--text);font-weight:500;text-decoration:underline;text-underline-offset:.2em;padding:.25rem 0}
 .danger{background:none;border-color:var(--bad);color:var(--bad)}
 .row{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.75rem 0 0}
 .short .row{justify-content:center}
 :focus-visible{outline:3px solid var(--quiet);outline-offset:2px;box-shadow:0 0 0 2px var(--card)}
 input,select{font:inherit;color:inherit;background:var(--card);border:1px solid var(--line);border-radius:.4rem;min-height:2.75rem;padding:.3rem .6rem;max-width:100%}
-input[type=checkbox]{inline-size:1.35rem;block-size:1.35rem;min-height:0;accent-color:var(--quiet);margin:0;flex:none}
+input[type=checkbox]{inline-size:1.35rem;block-size:1.35rem;min-height:0;accent-color:var(--quiet);margin:.12rem 0 0;flex:none}
 input[type=number]{width:6.5rem}
+input[type=email],input[type=text]{width:100%;max-width:24rem}
 [aria-invalid=true]{border:2px solid var(--bad)}
 .away{position:absolute;left:-999rem}
 .error{color:var(--bad);margin:.25rem 0 0;font-weight:600}
 fieldset{border:0;padding:0;margin:0;min-width:0}
 legend{padding:0;font-weight:600}
-label.check{display:inline-flex;align-items:center;gap:.6rem;min-height:2.75rem;padding-right:1rem;cursor:pointer}
-.item{border-top:1px solid var(--hair);padding:.9rem 0}
-.item:first-of-type{border-top:0}
+.item>legend{float:left;width:100%}
+legend+*,.checks{clear:both}
+label.check{display:inline-flex;align-items:flex-start;gap:.6rem;padding:.6rem 1rem .6rem 0;cursor:pointer}
+.item{padding:.9rem 0}
+.item+.item,.choices+.item{border-top:1px solid var(--hair)}
+.item p{margin:.15rem 0}
+.next{margin:1.25rem 0 0}
 .item>label:not(.check){display:block;font-weight:600}
 .checks{display:flex;flex-wrap:wrap;gap:0 .75rem}
 .origin{color:var(--soft);font-size:1rem;display:flex;flex-wrap:wrap;align-items:center;gap:0 .5rem;min-height:0}
@@ -74,7 +82,7 @@ week-grid td[data-quiet]{background:var(--quiet)}
 week-grid td[data-part]{background:linear-gradient(135deg,var(--quiet) 50%,var(--hair) 50%)}
 week-grid td[aria-selected=true]{box-shadow:inset 0 0 0 2px var(--text)}
 week-grid td:focus-visible{outline-offset:0;z-index:1;position:relative}
-@media(max-width:26rem){.card{padding:1rem}.row button,.row .button{flex:1 1 auto;justify-content:center}}
+@media(max-width:26rem){.card{padding:1rem}.row button,.row .button{flex:1 1 auto;justify-content:center}.row>form{display:flex;flex:1 1 auto}.span>.whole{flex-basis:100%}}
 @media(pointer:coarse){week-grid table{min-width:76rem}}
 @media(forced-colors:active){week-grid td[data-quiet]{forced-color-adjust:none}}
 `

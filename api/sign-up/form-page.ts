@@ -10,14 +10,17 @@ export interface FormPage {
   /** The token that says when the page was made. */
   form: string;
   /** What was entered before, and what is wrong with it. */
-  entered?: { email: string; name: string; fault: string };
+  entered?: { email: string; name: string; fault: string; isOfEmail: boolean };
 }
 
 export function toFormPage({ words, topics, form, entered }: FormPage): Page {
-  const names = topics.map(({ name }) => name).join(", ");
-  const content = html`${entered && html`<p role="alert" class="error">${entered.fault}</p>`}
+  const [only] = topics;
+  const asks =
+    topics.length === 1 ? words.asks.replace("{topics}", () => only!.name) : words.asksSeveral;
+  const isFaulty = entered?.isOfEmail === true;
+  const content = html`${entered && !isFaulty && html`<div role="alert" class="note warn"><p>${entered.fault}</p></div>`}
     <form method="post" class="card">
-      ${topics.length === 1 ? html`<input type="hidden" name="topic" value="${topics[0]!.key}" />` : topics.map(renderChoice)}
+      ${topics.length === 1 ? html`<input type="hidden" name="topic" value="${only!.key}" />` : html`<div class="choices">${topics.map(renderChoice)}</div>`}
       <div class="item">
         <label for="email">${words.email}</label>
         <input
@@ -28,14 +31,16 @@ export function toFormPage({ words, topics, form, entered }: FormPage): Page {
           maxlength="254"
           autocomplete="email"
           value="${entered?.email ?? ""}"
-          ${entered && html`aria-invalid="true"`}
+          ${isFaulty && html` aria-invalid="true" aria-describedby="fault"`}
         />
+        ${isFaulty && html`<p class="error" id="fault" role="alert">${entered.fault}</p>`}
       </div>
       <div class="item">
         <label for="name">${words.name}</label>
         <input
           id="name"
           name="name"
+          type="text"
           maxlength="100"
           autocomplete="name"
           value="${entered?.name ?? ""}"
@@ -51,7 +56,7 @@ export function toFormPage({ words, topics, form, entered }: FormPage): Page {
   return {
     lang: words.lang,
     title: words.title,
-    texts: [words.asks.replace("{topics}", () => names)],
+    texts: [asks],
     buttons: [],
     content,
   };

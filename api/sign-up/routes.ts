@@ -199,7 +199,7 @@ export function signUpRoutes(services: Services) {
               : null;
         if (fault !== null) {
           const topics = choiceOf(offered, words, keys);
-          const entered = { email, name, fault };
+          const entered = { email, name, fault, isOfEmail: !address.success };
           const page = toFormPage({
             words,
             topics,

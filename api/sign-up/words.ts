@@ -6,6 +6,8 @@ export interface SignUpWords {
   lang: string;
   title: string;
   asks: string;
+  /** Where several topics are offered. */
+  asksSeveral: string;
   email: string;
   name: string;
   /** The label of a field that only programs fill in. */
@@ -31,6 +33,7 @@ const en: SignUpWords = {
   lang: "en",
   title: "Sign up",
   asks: "Receive messages about “{topics}” by email.",
+  asksSeveral: "Choose what you want to receive messages about by email.",
   email: "Email address",
   name: "Name (optional)",
   empty: "Leave this field empty",
@@ -55,6 +58,7 @@ const de: SignUpWords = {
   lang: "de",
   title: "Anmelden",
   asks: "Nachrichten zu „{topics}“ per E-Mail erhalten.",
+  asksSeveral: "Wählen Sie, wozu Sie Nachrichten per E-Mail erhalten möchten.",
   email: "E-Mail-Adresse",
   name: "Name (freiwillig)",
   empty: "Dieses Feld frei lassen",
@@ -80,6 +84,7 @@ const fr: SignUpWords = {
   lang: "fr",
   title: "S’abonner",
   asks: "Recevoir par e-mail des messages sur « {topics} ».",
+  asksSeveral: "Choisissez les thèmes dont vous souhaitez recevoir les messages par e-mail.",
   email: "Adresse e-mail",
   name: "Nom (facultatif)",
   empty: "Laissez ce champ vide",
@@ -104,6 +109,7 @@ const es: SignUpWords = {
   lang: "es",
   title: "Suscribirse",
   asks: "Recibir por correo mensajes sobre «{topics}».",
+  asksSeveral: "Elija sobre qué temas quiere recibir mensajes por correo.",
   email: "Correo electrónico",
   name: "Nombre (opcional)",
   empty: "Deje este campo vacío",

@@ -282,6 +282,39 @@ describe("a link to view something", () => {
 });
 
 describe("a link to snooze or complete", () => {
+  it("shows its pages in the recipient's language, and in the browser's if it leads to nobody", async () => {
+    const [id] = await owed("sent");
+    const recipientId = await recipientOf(id!);
+    const setLocale = (locale: string) =>
+      api.prisma.recipient.update({ where: { id: recipientId }, data: { locale } });
+    const text = async (response: Response | Promise<Response>) => (await response).text();
+    await setLocale("de-AT");
+    const german = await tokenFor({ delivery: id! }, snooze(180));
+    expect(await text(get(german))).toMatch(/<html lang="de">[^]*in 3 Stunden noch einmal/);
+    expect(await text(press(await tokenFor({ delivery: id! }, complete), browser))).toContain(
+      "als erledigt markiert",
+    );
+    const refused = await press(german, browser);
+    expect([refused.status, await refused.text()]).toEqual([
+      409,
+      expect.stringContaining("Keine Erinnerung gesetzt"),
+    ]);
+    await setLocale("en");
+    const spanish = { ...browser, "accept-language": "ja, es-MX;q=0.8, en;q=0.5" };
+    for (const [path, status] of [
+      ["/a/broken", 404],
+      ["/a/not~valid", 422],
+      ["/u/broken", 404],
+    ] as const) {
+      const page = await api.app.request(path, { headers: spanish });
+      expect([path, page.status, await page.text()]).toEqual([
+        path,
+        status,
+        expect.stringMatching(/<html lang="es">[^]*No ha funcionado/),
+      ]);
+    }
+  });
+
   it("asks for confirmation: following it changes nothing", async () => {
     const [id] = await owed("pending");
     const before = await rows();

@@ -35,6 +35,9 @@ const world = useConsoleProcess(async (send) => {
     },
   ];
   for (const type of types) await send("POST", "/v1/notification-types", type);
+  for (const key of ["newsletter", "offers"])
+    await send("POST", "/v1/topics", { key, name: `The ${key} of the month`, isPublic: true });
+  await send("PUT", "/v1/topics/offers/subscribers/ada", {});
   await send("PATCH", "/v1/recipients/ada/preferences", { maxPerHour: 4 });
 });
 const link = (madeAt = new Date()) =>
@@ -76,6 +79,11 @@ describe("the preference centre", () => {
     await page.getByRole("button", { name: "Undo" }).click();
     await page.locator(".note[role=status]").waitFor();
     expect(await stored()).toEqual({ maxPerHour: 4 });
+
+    await page.getByRole("button", { name: "Subscribe: The newsletter of the month" }).click();
+    await page.getByText("You are subscribed to “The newsletter of the month”.").waitFor();
+    await page.getByRole("button", { name: "Unsubscribe: The newsletter of the month" }).click();
+    await page.getByText(/You are no longer subscribed/).waitFor();
 
     const often = page.locator("#often");
     await often.locator("[name=maxPerHour]").fill("7");
@@ -128,6 +136,7 @@ describe("the preference centre", () => {
           ),
         );
     expect(await values()).toEqual(["monday 22:00 01:00", "monday  "]);
+    await page.getByText(/messages wait next from Monday 22:00 to Tuesday 01:00/).waitFor();
     // A day is copied, and a selection of two days is cleared.
     await press("Control+c", "ArrowDown", "ArrowDown", "Control+v");
     await cell("Thursday 00:00 to 00:30, quiet").waitFor();
@@ -189,7 +198,14 @@ describe("axe-core finds no fault, and nothing is too wide", () => {
     expect(await faultsOf(page)).toEqual([]);
     await page.getByRole("button", { name: "End the pause" }).click();
     await page.getByRole("button", { name: "For an hour" }).waitFor();
-    for (const path of [`${link()}/erasure`, "../p", link(new Date(0)), unsubscribe()]) {
+    for (const path of [
+      `${link()}/erasure`,
+      "../p",
+      link(new Date(0)),
+      unsubscribe(),
+      "../s/newsletter?also=offers",
+      "../u/nothing",
+    ]) {
       await page.goto(world.url + path);
       expect([path, await faultsOf(page)]).toEqual([path, []]);
     }

@@ -73,21 +73,22 @@ export function smartCard(shown: Shown): Html {
     "smart",
     words.smart,
     html`${form(
+      shown,
+      "smart",
+      html`${firstButton()}${fieldSections.smart.map((field) => renderField(shown, "smart", field))}
+        <p class="soft">${learnt}</p>
+        ${saveButton(shown)}`,
+    )}
+    ${
+      count > 0 &&
+      form(
         shown,
         "smart",
-        html`${firstButton()}${fieldSections.smart.map((field) => renderField(shown, "smart", field))}${saveButton(shown)}`,
-      )}
-      <p class="soft">${learnt}</p>
-      ${
-        count > 0 &&
-        form(
-          shown,
-          "smart",
-          html`<button type="submit" class="secondary" name="forget" value="yes">
-            ${words.forget}
-          </button>`,
-        )
-      }${renderTracking(shown)}`,
+        html`<button type="submit" class="secondary" name="forget" value="yes">
+          ${words.forget}
+        </button>`,
+      )
+    }${renderTracking(shown)}`,
   );
 }
 

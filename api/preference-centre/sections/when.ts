@@ -94,7 +94,7 @@ function renderQuietTimes({ centre }: Shown): Html | null {
   const shownAt = { locale: recipient.locale, zone: recipient.timeZone };
   if (timeline.quiet.until !== null) {
     const until = formatMoment(Date.parse(timeline.quiet.until), shownAt);
-    return html`<p>${fill(words.quietNow, { until })}</p>`;
+    return html`<p class="next">${fill(words.quietNow, { until })}</p>`;
   }
   const [next] = listQuietSpans(effective, recipient.timeZone, now, now + 8 * dayMs);
   if (!next) return null;
@@ -104,7 +104,7 @@ function renderQuietTimes({ centre }: Shown): Html | null {
     until: formatMoment(next.until, shownAt),
     hours: hours.format((next.until - next.from) / hourMs),
   });
-  return html`<p>${text}</p>`;
+  return html`<p class="next">${text}</p>`;
 }
 
 function renderPeriods(shown: Shown, section: PeriodSection): Html {
@@ -161,7 +161,7 @@ function renderLine(
   return html`<li class="span">
     ${
       section === "dnd" &&
-      html`<label
+      html`<label class="whole"
         >${words.day}<select name="${name}.day">
           ${weekdays.map((day, at) => option(day, days[at]!, day === line.day))}
         </select></label
