@@ -56,6 +56,7 @@ const plain = {
   connections: 10,
   messages: null,
   limits: null,
+  domains: [],
 };
 
 describe("SMTP_URL", () => {

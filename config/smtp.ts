@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import type { Options } from "nodemailer/lib/smtp-connection";
 import { z } from "zod";
 import { eventsProvider, type GateLimits } from "../domain/delivery/gates.ts";
+import type { DomainLimits } from "../domain/delivery/domain-limits.ts";
 import { providerName } from "../domain/provider-name.ts";
+import { domainLimits } from "./domain-limits.ts";
 import { limitOptions, readLimits } from "./provider-limits.ts";
 
 /** An SMTP server to which emails are handed over. */
@@ -25,6 +27,8 @@ export interface SmtpProvider {
   messages: number | null;
   /** The configured limits; null if there are none. */
   limits: GateLimits | null;
+  /** The limits by receiving domain. */
+  domains: readonly DomainLimits[];
 }
 
 const whole = (max: number) => {
@@ -47,13 +51,14 @@ export const smtpOptions = {
     .enum(["offered", "required", "unverified"], "must be offered, required or unverified")
     .optional(),
   ...limitOptions,
+  domains: domainLimits,
 };
 
 /** The schema of an entry of the kind `smtp`. Issues never contain values of the entry. */
 export const smtpEntry = z
   .strictObject({ kind: z.literal("smtp"), url: z.string(urlHelp), ...smtpOptions })
   .transform((entry, context): SmtpProvider => {
-    const { kind, name, connections, messages, tls = "offered" } = entry;
+    const { kind, name, connections, messages, domains, tls = "offered" } = entry;
     const url = readUrl(entry.url, context);
     const auth = url && readCredentials(url, entry.passwordFile, context);
     const limits = readLimits(entry, context);
@@ -77,6 +82,7 @@ export const smtpEntry = z
       connections,
       messages,
       limits,
+      domains,
     };
   });
 

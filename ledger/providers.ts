@@ -1,8 +1,15 @@
 import type { Pool } from "pg";
 import type { Channel } from "../domain/channel.ts";
-import { type GateLimits, isLimited, providerGate } from "../domain/delivery/gates.ts";
+import type { DomainLimits } from "../domain/delivery/domain-limits.ts";
+import {
+  domainGate,
+  type GateLimits,
+  isLimited,
+  presetBurst,
+  providerGate,
+} from "../domain/delivery/gates.ts";
 import { addBreakers } from "./breakers.ts";
-import { clearLimits, endPause, lockLimits, removeLimits, setGate } from "./gates.ts";
+import { clearLimits, endPause, lockLimits, removeLimits, setGate, setRate } from "./gates.ts";
 import { defineStatement, type Execute, executeOn } from "./sql.ts";
 import { inTransaction } from "./transaction.ts";
 
@@ -17,6 +24,8 @@ export interface ProviderConfiguration {
   connections: number;
   /** Null where no limits are configured. */
   limits: GateLimits | null;
+  /** The limits by receiving domain; left out where there are none. */
+  domains?: readonly DomainLimits[];
 }
 
 /** The configuration of a provider in its row. */
@@ -64,19 +73,38 @@ export async function configureProviders(
     const rows = await execute(lockConfigurations, { providers });
     const before = new Map(rows.map(({ provider, configuration }) => [provider, configuration]));
     const inForce = await lockLimits(execute, providers.map(providerGate));
-    for (const { name, limits } of given) {
+    for (const { name, limits, domains = [] } of given) {
+      await configureDomains(execute, name, before.get(name)?.domains ?? [], domains);
       const key = providerGate(name);
       const isOverridden = !isSame(inForce.get(key) ?? null, before.get(name)?.limits ?? null);
       if (isOverridden || isSame(inForce.get(key) ?? null, limits)) continue;
       if (limits) await execute(setGate, { key, ...limits });
       else await clearLimits(execute, key);
     }
-    const configurations = given.map(({ kind, position, connections, limits }) =>
-      JSON.stringify({ kind, position, connections, limits } satisfies StoredConfiguration),
-    );
+    const configurations = given.map(({ kind, position, connections, limits, domains = [] }) => {
+      const stored: StoredConfiguration = { kind, position, connections, limits };
+      return JSON.stringify(domains.length > 0 ? { ...stored, domains } : stored);
+    });
     await execute(writeConfigurations, { providers, configurations });
     await execute(markRemoved, { providers, channels });
   });
+}
+
+/** Puts the rates by receiving domain in force. Those of domains that are no longer limited end, together with their pauses. */
+async function configureDomains(
+  execute: Execute,
+  provider: string,
+  before: readonly DomainLimits[],
+  domains: readonly DomainLimits[],
+): Promise<void> {
+  for (const { domain, perSecond } of domains) {
+    const key = domainGate(provider, domain);
+    if (perSecond === null) await clearLimits(execute, key);
+    else await setRate(execute, { key, perSecond, burst: presetBurst(perSecond) });
+  }
+  const limited = new Set(domains.map(({ domain }) => domain));
+  for (const { domain } of before)
+    if (!limited.has(domain)) await removeLimits(execute, domainGate(provider, domain));
 }
 
 /**

@@ -429,13 +429,14 @@ const configurationsOf = ({
   smtp,
   webPush,
 }: ReturnType<typeof readProviders>): ProviderConfiguration[] => [
-  ...smtp.map(({ kind, name, connections, limits }, index) => ({
+  ...smtp.map(({ kind, name, connections, limits, domains }, index) => ({
     name,
     channel: channelOfKind[kind],
     kind,
     position: index + 1,
     connections,
     limits,
+    domains,
   })),
   ...webPush.map(({ kind, name, limits }) => ({
     name,

@@ -65,10 +65,13 @@ export function createAdmissions<Line extends ProviderEndpoint>({
       : Math.max(breakerAt ?? 0, gateAt ?? 0, restsUntil ?? 0);
   };
 
-  const opensAt = (nowMs: number): number | null => {
+  /** @param turns the lines that take a message only at a later time, and when */
+  const opensAt = (nowMs: number, turns?: ReadonlyMap<Line, number>): number | null => {
     let first = Number.POSITIVE_INFINITY;
     for (const line of lines) {
-      const at = lineOpensAt(line, nowMs);
+      const turnAt = turns?.get(line);
+      const readyAt = lineOpensAt(line, nowMs);
+      const at = turnAt === undefined ? readyAt : Math.max(readyAt ?? 0, turnAt);
       if (at === null) {
         first = 0;
         break;
@@ -84,7 +87,7 @@ export function createAdmissions<Line extends ProviderEndpoint>({
     earliest([breaker.openedAt, own.shutSince(nowMs)]);
 
   return {
-    opensAt,
+    opensAt: (nowMs: number) => opensAt(nowMs),
 
     /** As `Channel.outSince`. */
     outSince(nowMs: number): Date | null {
@@ -105,12 +108,16 @@ export function createAdmissions<Line extends ProviderEndpoint>({
       return line.breaker.closed && !line.breaker.isOpening ? free : admitToTrial(line);
     },
 
-    /** The result of a message that was handed to no provider. `slotless`: it found no slot in a gate. */
-    holdMessage(slotless = false): SendResult {
+    /**
+     * The result of a message that was handed to no provider. `slotless`: it found no slot in a gate. `turns`: when it may try the lines that
+     * have limits for its receiving domain.
+     */
+    holdMessage(slotless = false, turns?: ReadonlyMap<Line, number>): SendResult {
       const nowMs = clock();
-      const until = new Date(opensAt(nowMs) ?? nowMs + soonMs);
+      const until = new Date(opensAt(nowMs, turns) ?? nowMs + soonMs);
       const limited =
         slotless ||
+        (turns !== undefined && turns.size > 0) ||
         gate.opensAt(nowMs) !== null ||
         lines.some(({ breaker, gate: own }) => breaker.closed && !own.isOpen(nowMs));
       return { kind: "held", reason: limited ? "provider_rate" : "provider_unavailable", until };

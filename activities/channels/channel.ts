@@ -87,6 +87,10 @@ export interface SendRequest {
   about: MessageAbout;
   /** Critical messages are marked as such. */
   priority: Priority;
+  /** True for a message of a campaign, which leaves room to others. */
+  isCampaign?: boolean;
+  /** True if the message has been put back for a rate limit before, so that it does not go behind all others again. */
+  hasWaited?: boolean;
   /**
    * True if another provider may be tried, once, after the message was handed to one that never answered. False where a repeat
    * is worse than a loss, or where this hand-over is already a repeat.
@@ -107,7 +111,10 @@ export interface SendRequest {
    * answer is `open`. After `waits`, `retry` is called once the answer may have changed; `closed` is final.
    */
   begin(retry: () => void): GateAnswer;
-  /** Called when the message takes so long to render that this is done apart from the others, which may use its place meanwhile. */
+  /**
+   * Called when the message waits apart from the others, which may use its place meanwhile: it takes long to render, or its receiving domain has
+   * limits.
+   */
   onSetApart?(): void;
 }
 
@@ -162,8 +169,8 @@ export interface Channel {
    */
   readyFor(now: Date): number;
   /**
-   * The number of messages that were handed to the channel and are still being rendered apart. They take no place until they are
-   * rendered.
+   * The number of messages that were handed to the channel and are still being rendered apart, or wait for the limits of their receiving domain.
+   * They take no place until they can begin.
    */
   countApart?(): number;
   /**

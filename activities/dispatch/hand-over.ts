@@ -31,7 +31,7 @@ interface HandOverDeps {
   isHeld: () => boolean;
   /** Called with each message that was handed over, once its outcome is known. */
   onEnded: (message: EndedMessage) => void;
-  /** Called when a message is rendered apart, so that another may take its place. */
+  /** Called when a message waits apart from the others, so that another may take its place. */
   onSetApart: () => void;
 }
 
@@ -73,11 +73,13 @@ export class HandOver {
   #send(queue: ChannelQueue, content: Content, claimed: ClaimedMessage): Promise<SendResult> {
     const { channel } = queue;
     const { items, job } = claimed;
-    const { recipient, priority } = items[0]!.delivery;
+    const { recipient, priority, campaignId, reason } = items[0]!.delivery;
     const repeatable = isRepeatableOnce(items);
     const terms = {
       recipient,
       priority,
+      isCampaign: campaignId !== null,
+      hasWaited: reason === "provider_rate",
       repeatable,
       retriesWithinMs: retriesWithinMs(this.#deps.retry, countedAttemptsOf(items)),
       passages: job.passages,

@@ -11,8 +11,8 @@ import { providerReference } from "../../domain/provider-name.ts";
 import type { Gate, Prisma } from "../../prisma/generated/client.ts";
 import { notFound } from "../http/problem.ts";
 
-/** The kinds of gate that this resource shows. Campaigns show their gates as their throttle. */
-export const shownKinds = gateKinds.filter((kind) => kind !== "campaign");
+/** The kinds of gate that this resource shows. Campaigns and providers show the other ones, as their throttle and their domains. */
+export const shownKinds = gateKinds.filter((kind) => kind !== "campaign" && kind !== "domain");
 
 /** The limits of a gate, as answers show them. */
 const limitFields = {

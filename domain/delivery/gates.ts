@@ -12,6 +12,9 @@ export const channelGate = (channel: Channel) => `channel/${channel}`;
 /** The key of the gate of all messages to a provider. */
 export const providerGate = (provider: string) => `provider/${provider}`;
 
+/** The key of the gate of the messages that a provider is given for a receiving domain. Only configured domains have one. */
+export const domainGate = (provider: string, domain: string) => `domain/${provider}/${domain}`;
+
 /** The reserved provider name of the receiver of events; no mail server may have it. */
 export const eventsProvider = "events";
 
@@ -25,10 +28,10 @@ export const releaseGate = (channel: Channel) => `release/${channel}`;
 export const presetBurst = (perSecond: number) => Math.max(1, Math.ceil(perSecond / 10));
 
 /** The kind of a gate: the first part of its key. */
-export const gateKinds = ["campaign", "channel", "provider", "release"] as const;
+export const gateKinds = ["campaign", "channel", "domain", "provider", "release"] as const;
 export type GateKind = (typeof gateKinds)[number];
 
-/** The kinds of gates that operators set. Gates of the other kinds follow from the campaign or the policy. */
+/** The kinds of gates that operators set. Gates of the other kinds follow from the campaign, the policy or the configuration. */
 export const limitedKinds = ["channel", "provider"] as const satisfies readonly GateKind[];
 
 /** Parses the key of a gate. Throws on any other text. */

@@ -53,6 +53,19 @@ const namesGreylisting = /\bgr[ae]y-?list/i;
 
 export const isGreylisting = (reply: string): boolean => namesGreylisting.test(reply);
 
+/** Temporary refusals for reasons of policy, and requests to come back later without an enhanced code. */
+const namesPace =
+  /^4(?:21|50|51)[ -](?:4\.7\.\d|(?!\d\.).*(?:\btry again later\b|\btoo (?:many|much|fast)\b|\brate limit|\bthrottl))/i;
+
+/**
+ * Whether a refusal may concern all messages to the receiving domain for now, as far as the reply shows: it came after the recipient was named.
+ * Greylisting concerns one message only.
+ */
+export const mayBeOfDomain = (phase: RefusalPhase, reply: string): boolean =>
+  (phase === "rcpt" || phase === "data" || phase === "content") &&
+  namesPace.test(reply) &&
+  !isGreylisting(reply);
+
 /** Reply codes that concern the server, whatever the command: it closes, refuses the sign-in, does not understand, or accepts no mail. */
 const serverCodes = new Set([421, 432, 454, 455, 500, 501, 502, 503, 504, 521, 555]);
 

@@ -26,6 +26,7 @@ export function provider(port: number, settings: Partial<SmtpProvider> = {}): Sm
     connections: 1,
     messages: null,
     limits: null,
+    domains: [],
     ...settings,
   };
 }

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { SmtpProvider as ProviderSettings } from "../../../config/smtp.ts";
 import { type Mailbox, mailboxFault, parseMailbox, type Sender } from "../../../domain/address.ts";
 import { addressOf } from "../../../domain/channel.ts";
-import { channelGate, providerGate } from "../../../domain/delivery/gates.ts";
+import { channelGate, domainGate, providerGate } from "../../../domain/delivery/gates.ts";
 import type { Attempt } from "../../../domain/delivery/attempt.ts";
 import type { Breakers } from "../breakers.ts";
 import type { GateCache } from "../gate-cache.ts";
@@ -11,6 +11,7 @@ import { createAdmissions, type ProviderEndpoint } from "../admission.ts";
 import type { Channel, SendRequest, SendResult } from "../channel.ts";
 import type { ComposeRequest } from "./compose.ts";
 import type { DkimSigner } from "./dkim.ts";
+import { type DomainLimit, type DomainPassage, limitDomains } from "./domain-limit.ts";
 import { Rendering, TakesLong, unrenderable } from "../rendering.ts";
 import { createEmailRenderer } from "./email-renderer.ts";
 import { type AttachmentFiles, outcomesOfCopies, prepareExtras, type Prepared } from "./extras.ts";
@@ -47,10 +48,13 @@ export interface EmailOptions {
   logger?: Logger;
 }
 
-/** The keys of the gates that the channel passes: its own, and one for each provider. */
+/** The keys of the gates that the channel passes: its own, and those of each provider and of the domains with limits. */
 export const emailGates = (providers: readonly ProviderSettings[]): string[] => [
   channelGate("email"),
-  ...providers.map(({ name }) => providerGate(name)),
+  ...providers.flatMap(({ name, domains }) => [
+    providerGate(name),
+    ...domains.map(({ domain }) => domainGate(name, domain)),
+  ]),
 ];
 
 /** A server that finishes nothing for longer than this, on any of its connections, counts as hanging. */
@@ -65,6 +69,8 @@ interface Outgoing {
 
 interface EmailLine extends ProviderEndpoint {
   provider: SmtpProvider;
+  /** The limits by receiving domain; null where there are none, which costs nothing. */
+  domains: ReadonlyMap<string, DomainLimit> | null;
 }
 
 /**
@@ -98,6 +104,7 @@ export function createEmailChannel({
     return {
       breaker,
       gate,
+      domains: limitDomains(provider, { gates, inFlightBound, clock }),
       provider: new SmtpProvider({
         settings: provider,
         sendDeadlineMs,
@@ -114,6 +121,14 @@ export function createEmailChannel({
   const isForPostmark = usesPostmark(settings);
   const ownGate = gates.of(channelGate("email"));
   const admissions = createAdmissions({ gate: ownGate, lines, clock });
+
+  /** The number of messages that wait for the limits of their receiving domain. */
+  function countWaiting(): number {
+    let count = 0;
+    for (const { domains } of lines)
+      for (const limit of domains?.values() ?? []) count += limit.waiting;
+    return count;
+  }
 
   async function send(request: SendRequest): Promise<SendResult> {
     const address = addressOf("email", request.recipient) ?? "";
@@ -190,6 +205,7 @@ export function createEmailChannel({
     if (signer && composed) composed = await signer.sign(composed);
     const mail = {
       to: to.address,
+      domain: to.domain,
       smtpUtf8: to.smtpUtf8,
       ...(returnPath && { reportId: request.messageId }),
       ...(prepared && prepared.addresses.length > 0 && { copies: prepared.addresses }),
@@ -208,28 +224,44 @@ export function createEmailChannel({
   /** Tries one provider after the other. `before` are the gates that precede all of them. */
   async function handOver(
     request: SendRequest,
-    mail: Pick<Mail, "to" | "copies" | "reportId" | "smtpUtf8" | "mayCompose" | "compose">,
+    mail: Pick<Mail, "to" | "copies" | "reportId" | "smtpUtf8" | "mayCompose" | "compose"> & {
+      domain: string;
+    },
     before: readonly Passage[],
     prepared: Prepared | undefined,
   ): Promise<SendResult | "takes_long"> {
     const attempts: Attempt[] = [];
     let { repeatable } = request;
     const begin = (retry: () => void) => request.begin(retry);
+    const { isCampaign = false, hasWaited = false } = request;
     let slotless = false;
+    /** The providers that take no message to the domain for now. */
+    const full = new Map<EmailLine, DomainLimit>();
     for (const line of orderByReadiness(lines)) {
       const { provider } = line;
       const admitting = admissions.admit(line);
       const admission = admitting instanceof Promise ? await admitting : admitting;
       if (!admission) continue;
+      const limit = line.domains?.get(mail.domain);
+      const ofDomain = limit?.enter({ isCampaign });
+      if (limit && !ofDomain) {
+        full.set(line, limit);
+        admission.release();
+        continue;
+      }
+      if (ofDomain) request.onSetApart?.();
       const passage = line.gate.enter();
-      const passages = passage ? [...before, passage] : before;
+      const passages = joinPassages(ofDomain, before, passage);
       const leave = (retry: () => void) => {
         const answer = askAll(passages, begin, retry);
         if (answer === "closed") slotless = true;
         return answer;
       };
-      const result = await provider.send({ ...mail, isPaced: passages.length > 0, leave });
+      const isDomainLimited = limit !== undefined;
+      const isPaced = passages.length > 0;
+      const result = await provider.send({ ...mail, isDomainLimited, isPaced, leave });
       passage?.end();
+      ofDomain?.end();
       if ("fault" in result) {
         admission.release();
         if (result.fault instanceof TakesLong) return "takes_long";
@@ -237,9 +269,13 @@ export function createEmailChannel({
       }
       if ("turnedAway" in result) {
         admission.release();
+        if (limit && ofDomain?.isClosed) full.set(line, limit);
         continue;
       }
       const { attempt } = result;
+      if (limit && result.isOfDomain)
+        limit.pause(attempt.retryAfterMs ?? null, provider.describeFailure(attempt));
+      else if (attempt.outcome === "sent") limit?.noteAcceptance();
       admission.complete(result.signal, () => provider.describeFailure(attempt));
       attempts.push(attempt);
       if (prepared) prepared.refusals = result.copyRefusals ?? [];
@@ -250,7 +286,11 @@ export function createEmailChannel({
         repeatable = false;
       }
     }
-    return attempts.length > 0 ? { kind: "attempted", attempts } : admissions.holdMessage(slotless);
+    if (attempts.length > 0) return { kind: "attempted", attempts };
+    const turns = new Map(
+      [...full].map(([line, limit]) => [line, limit.nextTurn({ isCampaign, hasWaited })]),
+    );
+    return admissions.holdMessage(slotless, turns);
   }
 
   return {
@@ -264,13 +304,23 @@ export function createEmailChannel({
     readyFor: (now) => admissions.readyFor(now.getTime()),
     recoveredAt: () => breakers.recoveredAt(names),
     outSince: (now) => admissions.outSince(now.getTime()),
-    countApart: () => rendering.apart,
+    countApart: () => rendering.apart + countWaiting(),
     send,
     async close() {
       await rendering.close();
       await Promise.all(lines.map(({ provider }) => provider.close()));
     },
   };
+}
+
+/** The gates that a message passes, in the order in which they are asked. */
+function joinPassages(
+  ofDomain: DomainPassage | null | undefined,
+  before: readonly Passage[],
+  ofProvider: Passage | undefined,
+): readonly Passage[] {
+  if (!ofDomain) return ofProvider ? [...before, ofProvider] : before;
+  return ofProvider ? [ofDomain, ...before, ofProvider] : [ofDomain, ...before];
 }
 
 function orderByReadiness(lines: readonly EmailLine[]): readonly EmailLine[] {

@@ -15,6 +15,7 @@ const provider: SmtpProvider = {
   connections: 1,
   messages: null,
   limits: null,
+  domains: [],
 };
 
 it.each([0, 1])("does not cut a character in two at the end of a long answer: %i", (shift) => {

@@ -36,6 +36,8 @@ export interface Mail {
   mayCompose(retry: () => void): boolean;
   /** Composes the message, once a connection is free for it. An error that it throws is returned as `fault`. */
   compose(): Message;
+  /** True if the receiving domain has limits of its own: a temporary refusal may then concern the domain instead of the server. */
+  readonly isDomainLimited: boolean;
   /** True if gates let mails through one after the other. */
   readonly isPaced: boolean;
   /**
@@ -54,6 +56,8 @@ export type Verdict = Pick<
   signal: ProviderSignal;
   /** This server can never take such mail, while another may. */
   unsupported?: true;
+  /** The refusal concerns all mails to the receiving domain for now. */
+  isOfDomain?: true;
   /** For each copy the answer by which it was refused, or null if it was accepted. */
   copyRefusals?: readonly (string | null)[];
 };

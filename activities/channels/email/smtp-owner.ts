@@ -50,7 +50,7 @@ export function settleLost(
     needsNew,
   }: { refusal: Refusal | null; loss: Loss; overdue: Job | undefined; needsNew: boolean },
 ): void {
-  if (refusal) owner.settle(job, judgeRefusal(refusal));
+  if (refusal) owner.settle(job, judgeRefusal(refusal, job.mail));
   else if (job.dotWritten) owner.settle(job, judgeLoss(loss, "unknown"));
   else if (job === overdue) owner.settle(job, judgeLoss(loss));
   else owner.giveBack(job, loss, needsNew);

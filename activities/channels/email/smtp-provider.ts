@@ -27,7 +27,7 @@ const chanceMs = 5_000;
 export type ProviderResult =
   | ({ attempt: Attempt; unsupported: boolean; signal: ProviderSignal } & Pick<
       Verdict,
-      "copyRefusals"
+      "copyRefusals" | "isOfDomain"
     >)
   | { fault: unknown }
   | { turnedAway: true };
@@ -188,6 +188,7 @@ export class SmtpProvider implements SessionOwner<SmtpSession> {
       attempt: recordAttempt(verdict, settings, { startedAt, finishedAt: clock() }),
       unsupported: verdict.unsupported ?? false,
       signal: verdict.signal,
+      ...(verdict.isOfDomain && { isOfDomain: true as const }),
       ...(verdict.copyRefusals && { copyRefusals: verdict.copyRefusals }),
     };
   }

@@ -71,9 +71,10 @@ export class MailQueue {
     return this.#jobs.some(({ needsNew }) => needsNew);
   }
 
-  /** The number of connections that are worth opening: only one if gates let mails through one after the other. */
+  /** The number of connections that are worth opening: only one for all mails that gates let through one after the other. */
   get connectionsWanted(): number {
-    return this.#jobs[0]?.mail.isPaced ? 1 : this.#jobs.length;
+    if (!this.#jobs[0]?.mail.isPaced) return this.#jobs.length;
+    return 1 + this.#jobs.filter(({ mail }) => !mail.isPaced).length;
   }
 
   removeAll(): Job[] {

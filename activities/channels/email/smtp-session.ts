@@ -226,7 +226,7 @@ export class SmtpSession {
     if (step === "discarded") {
       this.#resetDue = true;
       if (this.#repeatOnNewConnection(refusal!, job)) return;
-      this.#owner.settle(job, judgeRefusal(refusal!));
+      this.#owner.settle(job, judgeRefusal(refusal!, job.mail));
     } else if (step === "accepted") {
       this.#taken += 1;
       const verdict = judgeAcceptance(reply);
@@ -235,7 +235,7 @@ export class SmtpSession {
         this.#acceptance = verdict;
       } else this.#owner.settle(job, verdict);
     } else {
-      this.#owner.settle(job, judgeRefusal({ ...reply, phase: "content" }));
+      this.#owner.settle(job, judgeRefusal({ ...reply, phase: "content" }, job.mail));
     }
     if (step === "refused_early" || reply.code === 421)
       this.end({ failure: "connection", message: reply.text });
@@ -270,7 +270,7 @@ export class SmtpSession {
     this.#confirmAcceptance();
     if (!abandoned) {
       if (this.#repeatOnNewConnection(refusal, job)) return;
-      this.#owner.settle(job, judgeRefusal(refusal));
+      this.#owner.settle(job, judgeRefusal(refusal, job.mail));
     }
     this.start(this.#movedAtMs);
   }
@@ -289,7 +289,7 @@ export class SmtpSession {
   }
 
   #mayBeOfConnection(refusal: Refusal, job: Job): boolean {
-    return this.#taken > 0 && !job.returned && mayBeOfConnection(refusal);
+    return this.#taken > 0 && !job.returned && mayBeOfConnection(refusal, job.mail);
   }
 
   #onGoAhead(job: Job): void {

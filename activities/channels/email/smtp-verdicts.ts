@@ -1,12 +1,13 @@
 import {
   isGreylisting,
+  mayBeOfDomain,
   permanentFailure,
   refusalSubject,
   type RefusalPhase,
 } from "../../../domain/delivery/refusal.ts";
 import type { ProviderSignal } from "../admission.ts";
 import { smtpRetryAfterMs } from "../../../domain/delivery/retry-after.ts";
-import type { Loss, Verdict } from "./smtp-job.ts";
+import type { Loss, Mail, Verdict } from "./smtp-job.ts";
 import type { Reply } from "./smtp-replies.ts";
 
 /** A reply that refused a mail, and the phase in which it came. */
@@ -34,11 +35,16 @@ export function judgeAcceptance({ text }: Reply): Verdict {
   return { outcome: "sent", failure: null, response: text, signal: "answered" };
 }
 
+/** Whether a refusal of a mail concerns its receiving domain. Without limits of the domain it is taken to concern the server. */
+const isOfDomain = ({ text, phase }: Refusal, mail: Mail): boolean =>
+  mail.isDomainLimited && mayBeOfDomain(phase, text);
+
 /**
  * The verdict on a refused mail. A delay that the server names concerns the message, unless the server asks for a rest: by 421,
  * or before it knows a recipient.
  */
-export function judgeRefusal({ code, text, phase }: Refusal): Verdict {
+export function judgeRefusal(refusal: Refusal, mail: Mail): Verdict {
+  const { code, text, phase } = refusal;
   const response = text;
   if (authenticationCodes.has(code))
     return { outcome: "transient", failure: "auth", response, signal: "failed" };
@@ -52,6 +58,15 @@ export function judgeRefusal({ code, text, phase }: Refusal): Verdict {
       signal: isOurs ? "failed" : "answered",
     };
   const retryAfterMs = smtpRetryAfterMs(text);
+  if (isOfDomain(refusal, mail))
+    return {
+      outcome: "transient",
+      failure: "smtp_4xx",
+      response,
+      signal: "nothing",
+      retryAfterMs,
+      isOfDomain: true,
+    };
   const rests = retryAfterMs !== null && (code === 421 || phase === "mail");
   return {
     outcome: "transient",
@@ -63,7 +78,9 @@ export function judgeRefusal({ code, text, phase }: Refusal): Verdict {
 }
 
 /** True if a refusal concerns the server or the client, and so perhaps only the connection. */
-export function mayBeOfConnection({ text, phase }: Refusal): boolean {
+export function mayBeOfConnection(refusal: Refusal, mail: Mail): boolean {
+  if (isOfDomain(refusal, mail)) return false;
+  const { text, phase } = refusal;
   const subject = refusalSubject(phase, text);
   return subject === "sender" || subject === "server";
 }
