@@ -112,6 +112,46 @@ describe("SMTP_URL", () => {
     );
   });
 
+  it("has limits by receiving domain in the long form, whose names are in their ASCII form", () => {
+    const read = (domains: object) => readList([smtp({ domains })]);
+    expect(
+      read({ "Gmail.com": { connections: 2, perSecond: 20 }, "bücher.example": { perSecond: 1 } }),
+    ).toMatchObject([
+      {
+        domains: [
+          { domain: "gmail.com", connections: 2, perSecond: 20 },
+          { domain: "xn--bcher-kva.example", connections: null, perSecond: 1 },
+        ],
+      },
+    ]);
+    const at = "PROVIDERS entry 1 (main): domains";
+    const many = Object.fromEntries(
+      Array.from({ length: 51 }, (_, index) => [`d${index}.example`, { perSecond: 1 }]),
+    );
+    for (const [domains, faults] of [
+      [{ "s3cret@": { connections: 1 } }, [" must have domains as names, such as gmail.com"]],
+      [{ "a.example": {} }, [".a.example must have connections, perSecond or both"]],
+      [{ "a.example": 5 }, [".a.example must be an object with connections, perSecond or both"]],
+      [
+        { "a.example": { connections: 0, perSecond: 1 } },
+        [".a.example.connections must be a whole number from 1 to 50"],
+      ],
+      [
+        { "a.example": { perHour: 9, perSecond: 1 } },
+        [".a.example has an unknown option; the options of a domain are connections and perSecond"],
+      ],
+      [
+        { "a.example": { perSecond: 1 }, "A.EXAMPLE": { perSecond: 1 } },
+        [".a.example is named twice"],
+      ],
+      [many, [" must have at most 50 domains"]],
+    ] as const)
+      expect(faultsInList([smtp({ domains })])).toEqual(faults.map((fault) => at + fault));
+    expect(faultsInServers("smtp://mail.example.org?domains=gmail.com")).toEqual([
+      "SMTP_URL entry 1 (smtp-1): domains must be an object of domains, which SMTP_URL cannot contain",
+    ]);
+  });
+
   it("decodes the credentials", () => {
     expect(readServers("smtp://ada%40example.org:p%3Aa%2Fss%25@mail.example.org")).toMatchObject([
       { auth: { user: "ada@example.org", pass: "p:a/ss%" } },

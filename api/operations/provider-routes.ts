@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { channels } from "../../domain/channel.ts";
-import { providerGate } from "../../domain/delivery/gates.ts";
+import { domainGate, providerGate } from "../../domain/delivery/gates.ts";
 import { closeBreaker } from "../../ledger/breakers.ts";
+import type { DomainLimits } from "../../domain/delivery/domain-limits.ts";
 import { endPause } from "../../ledger/gates.ts";
 import type { StoredConfiguration } from "../../ledger/providers.ts";
 import { executeIn } from "../../ledger/sql.ts";
@@ -94,6 +95,33 @@ const provider = z
         description:
           "The attempts of the last minutes, as of some seconds ago, over the same period as the rates of `GET /v1/health`. Null if they cannot be read",
       }),
+    domains: z
+      .array(
+        z.object({
+          domain: z.string().openapi({
+            description: "The domain of the recipients’ addresses, in its ASCII form",
+            example: "gmail.com",
+          }),
+          connections: z.int().nullable().openapi({
+            description:
+              "Messages that each worker hands over at the same time; null means no limit",
+            example: 2,
+          }),
+          perSecond: z.number().nullable().openapi({
+            description: "Messages per second over all workers; null means no rate",
+            example: 20,
+          }),
+          shutUntil: z.iso.datetime().nullable().openapi({
+            description:
+              "No message to the domain is sent before this time, because it refused messages for now; null if there is no such pause",
+          }),
+          shutReason: z.string().nullable().openapi({
+            description: "Why messages to the domain are paused",
+            example: "smtp_4xx: 451 4.7.1 Too much mail, try again later",
+          }),
+        }),
+      )
+      .openapi({ description: "The configured limits by receiving domain" }),
     // A union, because `nullable` would make the shared schema of gates nullable.
     gate: z.union([gateAnswer, z.null()]).openapi({
       description: "The provider’s rate limit and quotas that are in force; null if it has none",
@@ -137,9 +165,9 @@ const reset = defineRoute({
   path: "/v1/providers/{name}/reset",
   access: "admin",
   needsProof: true,
-  summary: "Use a provider again at once: close its breaker and end any pause that it asked for",
+  summary: "Use a provider again at once: close its breaker and end its pauses",
   description:
-    "Workers notice within a second. A rate limit and a quota stay in force, and so does the stop of an operator.",
+    "Pauses of receiving domains end too. Workers notice within a second. A rate limit and a quota stay in force, and so does the stop of an operator.",
   request: {
     params,
     headers: idempotencyHeaders,
@@ -168,19 +196,14 @@ export function providerRoutes(services: Services) {
     if (locked) await client.$queryRaw`SELECT FROM breakers WHERE provider = ${name} FOR UPDATE`;
     const breaker = await client.breaker.findUnique({ where: { provider: name } });
     if (!breaker) throw notFound("provider", "name");
-    const gate = await client.gate.findUnique({ where: { key: providerGate(name) } });
-    return providerJson(breaker, gate, clock());
+    return providerJson(breaker, await readGates(client, [breaker]), clock());
   };
 
   return createRouter()
     .openapi(list, async (c) => {
       const breakers = await prisma.breaker.findMany({ orderBy: { provider: "asc" } });
-      const keys = breakers.map((row) => providerGate(row.provider));
-      const gates = await prisma.gate.findMany({ where: { key: { in: keys } } });
-      const gateOf = new Map(gates.map((gate) => [gate.key, gate]));
-      const items = breakers.map((row) =>
-        providerJson(row, gateOf.get(providerGate(row.provider)) ?? null, clock()),
-      );
+      const gates = await readGates(prisma, breakers);
+      const items = breakers.map((row) => providerJson(row, gates, clock()));
       const withRecent = await readRecent();
       return c.json({ items: items.toSorted(byChannelAndPosition).map(withRecent) }, 200);
     })
@@ -195,12 +218,35 @@ export function providerRoutes(services: Services) {
         const before = await read(tx, name, "locked");
         const execute = executeIn(tx);
         await closeBreaker(execute, name);
-        await endPause(execute, providerGate(name));
+        for (const key of gatesOf(name, before.domains)) await endPause(execute, key);
         const after = await read(tx, name);
         const changes = [changeOf("provider.reset", name, before, after)];
         return { body: withRecent(after), changes };
       });
     });
+}
+
+/** The keys of the gates of a provider: its own, and those of its domains. */
+const gatesOf = (name: string, domains: readonly Pick<DomainLimits, "domain">[]): string[] => [
+  providerGate(name),
+  ...domains.map(({ domain }) => domainGate(name, domain)),
+];
+
+const configurationOf = ({ configuration }: Breaker): StoredConfiguration | null => {
+  const stored = configuration as StoredConfiguration | null;
+  return stored && !stored.removed ? stored : null;
+};
+
+/** Reads the gates of providers and of their domains, by their keys. */
+async function readGates(
+  client: Prisma.TransactionClient,
+  breakers: readonly Breaker[],
+): Promise<ReadonlyMap<string, Gate>> {
+  const keys = breakers.flatMap((row) =>
+    gatesOf(row.provider, configurationOf(row)?.domains ?? []),
+  );
+  const gates = await client.gate.findMany({ where: { key: { in: keys } } });
+  return new Map(gates.map((gate) => [gate.key, gate]));
 }
 
 /** Providers without an order, and those that are no longer configured, come last. The sort is stable. */
@@ -210,14 +256,24 @@ function byChannelAndPosition(one: ProviderState, other: ProviderState): number 
   return placeOf(one) - placeOf(other);
 }
 
-function providerJson(breaker: Breaker, gate: Gate | null, now: Date): ProviderState {
+function providerJson(
+  breaker: Breaker,
+  gates: ReadonlyMap<string, Gate>,
+  now: Date,
+): ProviderState {
   const { state, failedAt, openedAt, closedAt, nextTrialAt, trialsTaken, trialsPassed, reason } =
     breaker;
-  const stored = breaker.configuration as StoredConfiguration | null;
+  const stored = configurationOf(breaker);
+  const gate = gates.get(providerGate(breaker.provider));
   return {
     name: breaker.provider,
     channel: breaker.channel,
-    configuration: stored && !stored.removed ? stored : null,
+    configuration: stored && {
+      kind: stored.kind,
+      position: stored.position,
+      connections: stored.connections,
+      limits: stored.limits,
+    },
     breaker: {
       state,
       failures: failedAt.length,
@@ -229,6 +285,15 @@ function providerJson(breaker: Breaker, gate: Gate | null, now: Date): ProviderS
       reason,
       lastFailedAt: breaker.lastFailedAt?.toISOString() ?? null,
     },
-    gate: gate && gateJson(gate, now),
+    domains: (stored?.domains ?? []).map((limits) => {
+      const its = gates.get(domainGate(breaker.provider, limits.domain));
+      const isShut = its != null && its.shutUntil !== null && its.shutUntil > now;
+      return {
+        ...limits,
+        shutUntil: isShut ? its.shutUntil!.toISOString() : null,
+        shutReason: isShut ? its.shutReason : null,
+      };
+    }),
+    gate: gate ? gateJson(gate, now) : null,
   };
 }

@@ -13,6 +13,7 @@ import { formatCount } from "../words/numbers.ts";
 import { channelWords } from "../words/statuses.ts";
 import { Recent, StateSentence } from "./provider-row.tsx";
 import styles from "./provider-screen.module.css";
+import { DomainsPanel } from "./domains-panel.tsx";
 import { type Provider, providerQuery } from "./queries.ts";
 import { QuotaBar } from "./quota-bar.tsx";
 import { ResetButton } from "./reset-button.tsx";
@@ -93,6 +94,7 @@ export function ProviderScreen() {
                 </p>
               )}
             </Panel>
+            {provider.domains.length > 0 && <DomainsPanel domains={provider.domains} />}
             <DeliveriesPanel provider={provider} />
           </Columns>
           {isStopping && (

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  mayBeOfDomain,
   permanentFailure,
   refusalSubject,
   type RefusalPhase,
@@ -121,4 +122,31 @@ it("fails a delivery only because of the message or the recipient", () => {
   expect(permanentFailure("sender")).toBe("sender_refused");
   expect(permanentFailure("server")).toBe("sender_refused");
   expect(permanentFailure("unknown_address")).toBe("unknown_address");
+});
+
+describe("a temporary refusal may concern the receiving domain", () => {
+  it.each([
+    "450 4.7.0 Mail to this domain is limited",
+    "451-4.7.28 Gmail has detected an unusual rate",
+    "421 4.7.0 [TSS04] Messages temporarily deferred",
+    "451 Try again later",
+    "450 Too many messages to this domain",
+    "451 Rate limit exceeded",
+  ])("%s", (reply) => {
+    expect(mayBeOfDomain("rcpt", reply)).toBe(true);
+    expect(mayBeOfDomain("content", reply)).toBe(true);
+    expect(mayBeOfDomain("mail", reply)).toBe(false);
+    expect(mayBeOfDomain("connection", reply)).toBe(false);
+  });
+
+  it.each([
+    "450 4.2.1 Try again later",
+    "452 4.3.1 Insufficient system storage",
+    "450 4.7.1 Greylisted, try again later",
+    "454 4.7.0 Temporary authentication failure",
+    "451 Internal error",
+    "550 5.7.1 Too much mail",
+  ])("not %s", (reply) => {
+    expect(mayBeOfDomain("rcpt", reply)).toBe(false);
+  });
 });

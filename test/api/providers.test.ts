@@ -68,6 +68,7 @@ describe("providers", () => {
         configuration: null,
         breaker: unused,
         recent,
+        domains: [],
         gate: null,
       },
       {
@@ -76,6 +77,7 @@ describe("providers", () => {
         configuration: null,
         breaker: unused,
         recent,
+        domains: [],
         gate: null,
       },
     ];
@@ -107,6 +109,7 @@ describe("providers", () => {
         lastFailedAt: instant,
       },
       recent,
+      domains: [],
       gate: expect.objectContaining({
         kind: "provider",
         name: "smtp-1",
@@ -198,7 +201,33 @@ describe("providers", () => {
       gate: { ...limits, usedThisHour: 2, usedToday: 2, hourResetsAt: instant },
     });
     expect(items[2].configuration).toBeNull();
+    expect([items[0].domains, items[2].domains]).toEqual([[], []]);
+    const domains = [
+      { domain: "gmail.com", connections: null, perSecond: 20 },
+      { domain: "xn--bcher-kva.example", connections: 2, perSecond: null },
+    ];
+    await configureProviders(pool, [{ ...smtp("another", 1, null), domains }]);
+    const pause = { key: "domain/another/gmail.com", forMs: 60_000, reason: "451 4.7.1 Slow down" };
+    await gates.shut(pause);
+    const open = { shutUntil: null, shutReason: null };
+    expect((await api.send("GET", "/v1/providers/another")).body).toMatchObject({
+      configuration: { connections: 10 },
+      gate: null,
+      domains: [
+        { ...domains[0], shutUntil: instant, shutReason: "451 4.7.1 Slow down" },
+        { ...domains[1], ...open },
+      ],
+    });
+    // Domains are shown with their providers.
+    const { body: listed } = await api.send("GET", "/v1/gates");
+    expect(listed.items.map(({ name }: { name: string }) => name)).toEqual(["smtp-2"]);
+    expect((await api.send("POST", "/v1/providers/another/reset")).body.domains[0]).toEqual({
+      ...domains[0],
+      ...open,
+    });
     await configureProviders(pool, [smtp("another", 1, null)]);
+    const { rows: rest } = await pool.query("SELECT FROM gates WHERE key LIKE 'domain/%'");
+    expect(rest).toEqual([]);
     expect((await api.send("GET", "/v1/providers/smtp-2")).body).toMatchObject({
       configuration: null,
       gate: limits,

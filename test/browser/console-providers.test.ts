@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createGates } from "../../ledger/gates.ts";
 import { configureProviders } from "../../ledger/providers.ts";
 import { populate } from "../api/populated.ts";
 import { useConsole } from "../support/console-pages.ts";
@@ -10,10 +11,23 @@ const world = useConsole(async (api) => {
   await populate(api);
   const provider = { channel: "email" as const, kind: "smtp", connections: 10, limits: null };
   await configureProviders(api.pool, [
-    { ...provider, name: "smtp-1", position: 1 },
+    {
+      ...provider,
+      name: "smtp-1",
+      position: 1,
+      domains: [
+        { domain: "gmail.com", connections: 2, perSecond: 20 },
+        { domain: "yahoo.com", connections: null, perSecond: 5 },
+      ],
+    },
     { ...provider, name: "smtp-2", position: 2 },
     { ...provider, name: "push/fcm", channel: "push", kind: "web-push", position: null },
   ]);
+  await createGates(api.pool).shut({
+    key: "domain/smtp-1/yahoo.com",
+    forMs: 3_600_000,
+    reason: "smtp_4xx: 451 4.7.1 Slow down",
+  });
   await api.pool.query(
     "UPDATE breakers SET reason = '421 <b>later</b>', opened_at = now(), last_failed_at = now() WHERE provider = 'smtp-2'",
   );
@@ -46,6 +60,17 @@ describe("the providers", () => {
     await page.reload();
     await page.getByRole("heading", { name: "Providers / push/fcm" }).waitFor();
     expect(new URL(page.url()).pathname).toBe("/console/providers/push%2Ffcm");
+  });
+
+  it("show the limits of receiving domains, and which of them are paused", async () => {
+    const page = await world.open("providers/smtp-1");
+    const domains = page.getByRole("region", { name: "Receiving domains" });
+    await domains.getByText("20 per second, 2 at a time per worker").waitFor();
+    await domains.getByText("5 per second. Paused until").waitFor();
+    await domains.getByText("smtp_4xx: 451 4.7.1 Slow down").waitFor();
+    const other = await world.open("providers/smtp-2");
+    await other.getByRole("region", { name: "Limits in force" }).waitFor();
+    expect(await other.getByText("Receiving domains").count()).toBe(0);
   });
 
   it("all email is stopped and opened again, and each can be undone", async () => {
