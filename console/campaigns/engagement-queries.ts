@@ -1,11 +1,8 @@
 import { queryOptions } from "@tanstack/react-query";
-import type { AnswerOf } from "tidings/client";
 import { api } from "../api/client.ts";
 import { answerOf } from "../api/problem.ts";
 
 const one = api.v1.campaigns[":id"];
-
-export type CampaignLink = AnswerOf<typeof one.links.$get>["items"][number];
 
 const refreshMs = 30_000;
 
