@@ -3,7 +3,7 @@ import type { ApiEnv } from "../http/context.ts";
 import { toDatabaseProblem } from "../http/database-errors.ts";
 import { Problem } from "../http/problem.ts";
 import { type ProblemKind, problemTitles } from "../http/problem-kinds.ts";
-import { errorWords } from "./error-words.ts";
+import { type ErrorWords, errorWords } from "./error-words.ts";
 import { languageFor, type PageLanguage } from "./languages.ts";
 import type { Page, RecipientPages } from "./page.ts";
 
@@ -46,30 +46,26 @@ function toErrorPage(c: Context<ApiEnv>, pages: RecipientPages, error: unknown):
   return c.body(page, status, { ...headers, ...pages.headers });
 }
 
+/** The texts of the kinds of problems that recipients can make something of. The others have a general one. */
+const textOf: Partial<Record<ProblemKind, keyof ErrorWords>> = {
+  "not-found": "notFound",
+  expired: "expired",
+  gone: "gone",
+  invalid: "invalid",
+  unavailable: "busy",
+  overloaded: "busy",
+  "too-many-requests": "busy",
+};
+
 function describe(kind: ProblemKind, lang: PageLanguage): Page {
   const words = errorWords[lang];
-  const page = (title: string, text: string): Page => ({
+  const text = textOf[kind] ?? "failed";
+  return {
     lang,
-    title,
-    texts: [text],
+    title: text === "busy" ? words.busyTitle : words.title,
+    texts: [words[text]],
     buttons: [],
     // How deep the address is, which failed, is not known here.
     root: "/",
-  });
-  switch (kind) {
-    case "not-found":
-      return page(words.title, words.notFound);
-    case "expired":
-      return page(words.title, words.expired);
-    case "gone":
-      return page(words.title, words.gone);
-    case "invalid":
-      return page(words.title, words.invalid);
-    case "unavailable":
-    case "overloaded":
-    case "too-many-requests":
-      return page(words.busyTitle, words.busy);
-    default:
-      return page(words.title, words.failed);
-  }
+  };
 }

@@ -1,7 +1,7 @@
 import type { PageLanguage } from "./languages.ts";
 
 /** The texts of the pages that say what failed, in one language. */
-interface ErrorWords {
+export interface ErrorWords {
   title: string;
   /** The link was never valid, or what it was for was removed. */
   notFound: string;
