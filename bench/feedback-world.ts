@@ -19,7 +19,7 @@ const fates = {
   clicked: (n: number) => n % 10 === 5,
   unsubscribed: (n: number) => n % 50 === 17,
 } satisfies Record<string, (n: number) => boolean>;
-export type Fate = keyof typeof fates;
+type Fate = keyof typeof fates;
 
 /** A message as the server has it. */
 interface Kept {
