@@ -39,7 +39,8 @@ describe("findRoomAt", () => {
         const now = granted.at(-1) ?? 0;
         const roomAt = Math.max(findRoomAt(limit, log, 0), now);
         expect(countGrants(limit, log, roomAt)).toBeLessThan(limit.limit);
-        if (roomAt > now) expect(countGrants(limit, log, roomAt - 1)).toBe(limit.limit);
+        if (roomAt > now)
+          expect(countGrants(limit, log, roomAt - 1)).toBeGreaterThanOrEqual(limit.limit);
       }),
     );
   });
