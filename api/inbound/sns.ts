@@ -44,11 +44,7 @@ export class SnsTopics {
     const read = snsMessage.safeParse(body);
     if (!read.success || !this.#topics.has(read.data.TopicArn)) return null;
     const message = read.data;
-    if (
-      !isOfSns(message.SigningCertURL) ||
-      !new URL(message.SigningCertURL).pathname.endsWith(".pem")
-    )
-      return null;
+    if (!isCertificate(message.SigningCertURL)) return null;
     const key = await this.#findKey(message.SigningCertURL);
     if (key === null) return null;
     const algorithm = message.SignatureVersion === "2" ? "RSA-SHA256" : "RSA-SHA1";
@@ -95,6 +91,16 @@ export function isOfSns(url: string): boolean {
     password === "" &&
     /^sns\.[a-z0-9-]{3,40}\.amazonaws\.com(?:\.cn)?$/.test(hostname)
   );
+}
+
+/**
+ * Whether a URL is that of a certificate of SNS. Other addresses of the same host are calls of its interface, whose answers may contain a text that
+ * somebody else has stored, such as a certificate of their own.
+ */
+function isCertificate(url: string): boolean {
+  if (!isOfSns(url)) return false;
+  const { pathname, search } = new URL(url);
+  return search === "" && /^\/SimpleNotificationService-[\da-z]{1,64}\.pem$/i.test(pathname);
 }
 
 /** What is signed: names and values on lines of their own, in the order of the names. */

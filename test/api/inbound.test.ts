@@ -175,7 +175,7 @@ describe("messages of SNS", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("cause no request to another host", async () => {
+  it("cause no request to another host, or for anything but a certificate", async () => {
     asked.length = 0;
     for (const foreign of [
       "https://sns.eu-west-1.amazonaws.com.evil.example/x.pem",
@@ -185,6 +185,8 @@ describe("messages of SNS", () => {
       "http://sns.eu-west-1.amazonaws.com/x.pem",
       "https://sns.eu-west-1.amazonaws.com:8443/x.pem",
       "https://sns.eu-west-1.amazonaws.com/x.txt",
+      "https://sns.eu-west-1.amazonaws.com/x.pem",
+      `${url}?Action=GetEndpointAttributes`,
       "not a url",
     ])
       expect(await topics.verify(signed("2", { SigningCertURL: foreign }))).toBeNull();
