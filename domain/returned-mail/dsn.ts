@@ -65,7 +65,7 @@ const saysDelayed =
   /\bwarning\b|\bdelayed\b|will be retried|still (?:being )?(?:trying|retried|queued)|will (?:continue|keep) (?:to )?(?:try|trying)|not yet been delivered|temporar(?:y|ily)/i;
 /** Where the copy of the message begins. */
 const copyBegins =
-  /^[-_ ]*(?:-{2,} ?)?(?:this is a copy of|below this line is a copy|original message|message header follows|(?:start of )?returned message|unsent message below)/im;
+  /^[-_ ]{0,200}(?:this is a copy of|below this line is a copy|original message|message header follows|(?:start of )?returned message|unsent message below)/im;
 
 /**
  * Reads the text of a bounce of a server that sends no reports, such as qmail; null if the text is none. Without a code or words that name the reason, the
@@ -107,7 +107,7 @@ function reasonIn(text: string): string {
     const rest = paragraphAt(text, plain.index + plain[0].length);
     return `${plain[1]} ${rest}`;
   }
-  const address = /^\s*<?\S{1,200}@\S{1,255}/m.exec(text);
+  const address = /^[ \t]*<?\S{1,200}@\S{1,255}/m.exec(text);
   return address ? paragraphAt(text, address.index + address[0].length) : "";
 }
 
