@@ -186,14 +186,14 @@ async function apply(
 
 /**
  * Whether a report concerns the address that the recipient has now: it names it, or nothing of them has changed since the hand-over. The address in a
- * report is another one where the mail was forwarded.
+ * report is another one where the mail was forwarded. If copies went to others, who have the same return address, only the name shows whom it is about.
  */
 function namesRecipient(rows: readonly ReportedRow[], { addresses }: InboundReport): boolean {
   const [{ email }] = rows as [ReportedRow];
   const own = email === null ? null : addressKey(email);
   return (
     (own !== null && addresses.some((address) => addressKey(address) === own)) ||
-    rows.every(({ isUnchanged }) => isUnchanged)
+    rows.every(({ isUnchanged, copies }) => isUnchanged && copies.length === 0)
   );
 }
 

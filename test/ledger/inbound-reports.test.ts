@@ -176,6 +176,9 @@ describe("a returned message", () => {
     );
     await report({ delivery: copied! }, { ...failed, addresses: ["boss@example.org"] });
     expect(await database.statuses()).toEqual({ failed: 1, sent: 1 });
+    // It may be whoever received the copy who complains.
+    await report({ delivery: copied! }, { kind: "complained" });
+    expect(await readSuppressions()).toEqual([]);
     await report({ delivery: copied! }, { ...failed, addresses: ["NEW@example.org"] });
     expect(await database.statuses()).toEqual({ failed: 2 });
     expect(await readSuppressions()).toMatchObject([{ address: "new@example.org" }]);
