@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createActionLinks } from "./action-links.ts";
 import { newUuid } from "./ids.ts";
+import { createPreferenceTokens, isExpired, isTrusted } from "./preference-links.ts";
 import { dayMs } from "./time/durations.ts";
 import { createTokens } from "./tokens.ts";
 
@@ -26,6 +27,15 @@ describe("a link in a message", () => {
     });
     const end = new Date(now.getTime() + 30 * dayMs);
     expect(await tokens.verifyActionToken(one, end)).toEqual({ fault: "expired" });
+  });
+
+  it("to preferences does not allow everything if others receive the message too", () => {
+    const linkIn = (isShared: boolean) => {
+      const url = links.forPreferences(newUuid(now), { epoch: 1, now, isShared });
+      return createPreferenceTokens([secret]).verify(/\/p\/([\w-]+)$/.exec(url)![1]!)!;
+    };
+    expect([false, true].map((isShared) => isTrusted(linkIn(isShared), now))).toEqual([true, false]);
+    expect(isExpired(linkIn(true), now)).toBe(false);
   });
 
   it("for receipts names its target only, and is not a link that acts", async () => {

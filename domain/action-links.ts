@@ -1,5 +1,5 @@
 import type { RecipientAction } from "./action.ts";
-import { createPreferenceTokens } from "./preference-links.ts";
+import { createPreferenceTokens, madeUntrusted } from "./preference-links.ts";
 import { dayMs } from "./time/durations.ts";
 import { type ActionTarget, createTokens } from "./tokens.ts";
 import { createReturnAddresses } from "./return-addresses.ts";
@@ -20,8 +20,11 @@ export interface ActionLinks {
   forReceipt(target: ActionTarget, signing: Signing): Promise<string>;
   /** Creates the links by which a recipient unsubscribes. They never expire. */
   forUnsubscribing(unsubscription: Unsubscription): UnsubscribeLinks;
-  /** Creates the link to a recipient's preference centre. It is valid for 90 days. */
-  forPreferences(recipientId: string, signing: Signing): string;
+  /**
+   * Creates the link to a recipient's preference centre. It is valid for 90 days. One that is shared, because others receive the message too, never allows
+   * to download and to erase everything.
+   */
+  forPreferences(recipientId: string, signing: Signing & { isShared?: boolean }): string;
 }
 
 /** The ways of one recipient to unsubscribe. */
@@ -76,7 +79,9 @@ export function createActionLinks({
           `mailto:${addresses.of("unsubscribe", unsubscription.message)}?subject=unsubscribe%20${token}`,
       };
     },
-    forPreferences: (recipientId, { epoch, now }) =>
-      `${publicUrl}/p/${preferenceTokens.sign({ recipientId, epoch, madeAt: now })}`,
+    forPreferences(recipientId, { epoch, now, isShared = false }) {
+      const madeAt = isShared ? madeUntrusted(now) : now;
+      return `${publicUrl}/p/${preferenceTokens.sign({ recipientId, epoch, madeAt })}`;
+    },
   };
 }

@@ -57,6 +57,9 @@ export function createPreferenceTokens(secrets: readonly string[]): PreferenceTo
 export const isExpired = ({ madeAt }: Pick<PreferenceLink, "madeAt">, now: Date): boolean =>
   now.getTime() >= madeAt.getTime() + preferenceLinkMs;
 
+/** When a link is said to be made that never allows to download and to erase everything, because others receive it too. */
+export const madeUntrusted = (now: Date): Date => new Date(now.getTime() - trustedMs);
+
 /** Whether a link is new enough to download and to erase everything. */
 export const isTrusted = ({ madeAt }: Pick<PreferenceLink, "madeAt">, now: Date): boolean =>
   now.getTime() < madeAt.getTime() + trustedMs;

@@ -174,12 +174,13 @@ export function createSummaries({
 
       /** The address of the preference centre of an email's recipient. */
       const preferencesOf = (
-        { delivery: { channel, recipient, linksEpoch: epoch } }: Part,
+        { delivery: { channel, recipient, linksEpoch: epoch }, source: { extras } }: Part,
         now: Date,
-      ): Pick<Content, "preferencesUrl"> =>
-        channel === "email"
-          ? { preferencesUrl: links.forPreferences(recipient.id, { epoch, now }) }
-          : {};
+      ): Pick<Content, "preferencesUrl"> => {
+        if (channel !== "email") return {};
+        const isShared = extras != null && extras.copies.length > 0;
+        return { preferencesUrl: links.forPreferences(recipient.id, { epoch, now, isShared }) };
+      };
 
       const buildItem = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
         const { entityId, occursAt } = source;
