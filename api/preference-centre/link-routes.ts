@@ -7,11 +7,12 @@ import { createUseLimit } from "../http/use-limit.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
 import { languageFor } from "../recipient-pages/languages.ts";
 import type { Services } from "../services.ts";
+import { networkOf } from "../sign-up/limits.ts";
 import { toLinkPage, toLinkSentPage } from "./page.ts";
 import { createLinkSender } from "./send-link.ts";
 import { centreWords } from "./words/words.ts";
 
-/** How many links one network address can ask for in a minute. */
+/** How many links one network can ask for in a minute. */
 const maxAsked = 10;
 
 const html = { "text/html": { schema: z.string() } };
@@ -72,7 +73,7 @@ export function preferenceLinkRoutes(services: Services) {
     })
     .openapi(ask, (c) =>
       withErrorPage(c, pages, async () => {
-        limitUses([{ key: c.get("address") ?? "unknown", max: maxAsked }]);
+        limitUses([{ key: networkOf(c.get("address")), max: maxAsked }]);
         const words = centreWords(languageFor(c));
         const { email } = c.req.valid("form");
         const address = emailAddress.safeParse(email.trim());

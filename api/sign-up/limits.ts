@@ -17,11 +17,10 @@ export function createSignUpLimits(): (c: Context<ApiEnv>) => void {
   const inHour = createUseLimit({ windowMs: hourMs, detail });
   return (c) => {
     const key = `client ${networkOf(c.get("address"))}`;
-    inMinute([
-      { key, max: maxOfClientAMinute },
-      { key: "all", max: maxOfAllAMinute },
-    ]);
+    inMinute([{ key, max: maxOfClientAMinute }]);
     inHour([{ key, max: maxOfClientAnHour }]);
+    // What is refused to one client does not count against the others.
+    inMinute([{ key: "all", max: maxOfAllAMinute }]);
   };
 }
 
