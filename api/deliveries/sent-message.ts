@@ -84,6 +84,10 @@ const sentMessageSql = `
 /** Where the links lead, in a message that is shown, that act for the recipient: those of actions, and those that confirm subscriptions. */
 const actionAddress = "https://example.invalid/action";
 
+/** The data of a message, without the link that confirms subscriptions: whoever sees the message could confirm in the recipient's place. */
+export const withoutConfirmLink = (data: Record<string, unknown>): Record<string, unknown> =>
+  confirmLinkVariable in data ? { ...data, [confirmLinkVariable]: actionAddress } : data;
+
 /** Resolves with null if there is no such delivery. */
 export async function readSentMessage(
   pool: Pick<Pool, "query">,
@@ -95,8 +99,7 @@ export async function readSentMessage(
   const { recipient, data } = row;
   return {
     ...row,
-    // Whoever sees the message could confirm in the recipient's place.
-    data: confirmLinkVariable in data ? { ...data, [confirmLinkVariable]: actionAddress } : data,
+    data: withoutConfirmLink(data),
     recipient: { ...recipient, id: publicId("recipient", recipient.id) },
   };
 }

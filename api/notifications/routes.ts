@@ -5,6 +5,7 @@ import { newNotification, notificationActions } from "../../domain/notification.
 import { type TemplateContent, templateContent } from "../../domain/templates/content.ts";
 import { acceptInRequest } from "./accept-request.ts";
 import { withTemplate } from "../templates/store.ts";
+import { withoutConfirmLink } from "../deliveries/sent-message.ts";
 import { deliveriesJson, deliveryAnswer } from "../deliveries/store.ts";
 import { readDeliveries } from "../deliveries/filters.ts";
 import { idempotencyHeaders } from "../http/idempotency.ts";
@@ -16,6 +17,7 @@ import { copiesAnswer, copiesJson } from "./copies.ts";
 import { acceptedNotification } from "./schemas.ts";
 import { readStageCounts, stageCounts } from "./stage-counts.ts";
 import { addCounts, listedJson, listedNotification } from "./store.ts";
+import { systemCaller } from "./system-caller.ts";
 import type { Services } from "../services.ts";
 
 const exampleNotification = {
@@ -117,7 +119,7 @@ export function notificationRoutes(services: Services) {
         {
           ...maskFor(c, {
             ...listedJson({ ...counted!, key, version, type: row.type?.key ?? null }),
-            data: row.data as Record<string, unknown>,
+            data: shownDataOf(row),
             occursAt: row.occursAt?.toISOString() ?? null,
             expiresAt: row.expiresAt?.toISOString() ?? null,
             entityId: row.entityId,
@@ -142,4 +144,10 @@ export function notificationRoutes(services: Services) {
         200,
       );
     });
+}
+
+/** The data of a notification. What Tidings sends by itself may contain a link that acts for the recipient. */
+function shownDataOf({ data, createdBy }: { data: unknown; createdBy: string }) {
+  const given = data as Record<string, unknown>;
+  return createdBy === systemCaller.id ? withoutConfirmLink(given) : given;
 }

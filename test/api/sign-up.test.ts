@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { networkOf } from "../../api/sign-up/limits.ts";
 import { centreWords } from "../../api/preference-centre/words/words.ts";
 import { languages } from "../../api/sign-up/words.ts";
-import { newUuid } from "../../domain/ids.ts";
+import { newUuid, publicId } from "../../domain/ids.ts";
 import { consentTextVersion } from "../../domain/consent.ts";
 import { createExpired } from "../../ledger/retention.ts";
 import { type Api, seed, startApi } from "./harness.ts";
@@ -97,6 +97,9 @@ describe("the form to sign up", () => {
     expect(recipient).toMatchObject({ locale: "de", attributes: { name: "Grace" } });
     const [message] = await sent();
     expect(message!.topics).toEqual(["Neues", "Offers"]);
+    const { id } = await api.prisma.notification.findFirstOrThrow();
+    const shown = await api.send("GET", `/v1/notifications/${publicId("notification", id)}`);
+    expect(shown.body).toMatchObject({ data: { confirmUrl: "https://example.invalid/action" } });
     const statuses = async () =>
       (await api.prisma.topicSubscription.findMany()).map((row) => row.status);
     expect(await statuses()).toEqual(["pending", "pending"]);
@@ -184,8 +187,10 @@ describe("the form to sign up", () => {
 
   it("is limited for each network, and says when to come back", async () => {
     const statuses = [];
-    for (let time = 0; time < 12; time++) statuses.push((await submit({})).status);
-    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 422), 429, 429]);
+    for (let time = 0; time < 130; time++) statuses.push((await submit({})).status);
+    expect(statuses.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 422));
+    expect(new Set(statuses.slice(10))).toEqual(new Set([429]));
+    // More were refused than all networks together may send.
     client += 1;
     expect((await submit({})).status).toBe(422);
     expect([
