@@ -21,7 +21,7 @@ export interface ActionLinks {
   /** Creates the links by which a recipient unsubscribes. They never expire. */
   forUnsubscribing(unsubscription: Unsubscription): UnsubscribeLinks;
   /**
-   * Creates the link to a recipient's preference centre. It is valid for 90 days. One that is shared, because others receive the message too, never allows
+   * Creates the link to a recipient's preference centre. It is valid for 90 days. One that is shared, because others have it too, never allows
    * to download and to erase everything.
    */
   forPreferences(recipientId: string, signing: Signing & { isShared?: boolean }): string;

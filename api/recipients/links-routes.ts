@@ -5,6 +5,7 @@ import { preferenceLinkMs } from "../../domain/preference-links.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import { announceChange } from "../inbox/announce.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
+import { provenUntil } from "../http/proof.ts";
 import { createRouter, defineRoute, problemResponse, responses } from "../http/router.ts";
 import type { Services } from "../services.ts";
 import { lockRecipient, readRecipient, recipientParams, refuseAbsent } from "./store.ts";
@@ -27,7 +28,7 @@ const makeLink = defineRoute({
   access: "sender",
   summary: "Create a link to the preference centre of a recipient",
   description:
-    "Whoever has the link can read and change the recipient's preferences for 90 days, and within a day download and erase everything that is known of them. Give it to the recipient only. POST /v1/recipients/{recipient}/revoke-links revokes it.",
+    "Whoever has the link can read and change the recipient's preferences for 90 days. Within a day it also allows to download and erase everything that is known of them, if somebody who may erase recipients creates it: a key of the role admin, or an admin with a recent proof (`x-tidings-proof`). Give it to the recipient only. POST /v1/recipients/{recipient}/revoke-links revokes it.",
   request: { params: recipientParams },
   responses: responses(
     201,
@@ -51,15 +52,19 @@ export function recipientLinkRoutes(services: Services) {
     const named = recipientReference(c.req.valid("param").recipient);
     const now = clock();
     const expiresAt = new Date(now.getTime() + preferenceLinkMs).toISOString();
+    const session = c.get("session");
+    // Whoever creates the link has it too, and must not do by it what they may not do themselves.
+    const mayErase =
+      c.get("caller").role === "admin" && (!session || provenUntil(session.provenAt, now) !== null);
     const url = await withAuditedTransaction(c, services, async (tx) => {
       const { id, linksEpoch: epoch } = await readRecipient(tx, named);
       return {
-        body: links.forPreferences(id, { epoch, now }),
+        body: links.forPreferences(id, { epoch, now, isShared: !mayErase }),
         changes: [
           {
             action: "preferences.issue_link",
             resource: publicId("recipient", id),
-            after: { expiresAt },
+            after: { expiresAt, mayErase },
           },
         ],
       };

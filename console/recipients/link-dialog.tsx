@@ -88,9 +88,10 @@ export function LinkDialog({ recipient, onClose }: { recipient: string; onClose:
               recipient, and see what waits for them, without signing in.
             </p>
             <p>
-              The link opens the preference centre for 90 days, and within a day it also allows the
-              recipient to download and erase everything. A token is for an application that shows
-              the preferences itself.
+              The link opens the preference centre for 90 days. One that an administrator creates
+              within ten minutes of signing in also allows the recipient to download and erase
+              everything, for a day. A token is for an application that shows the preferences
+              itself.
             </p>
             <Fields>
               <Field label="A token is valid for">

@@ -4,7 +4,7 @@ import { createPreferenceTokens } from "../../domain/preference-links.ts";
 import { consentTextVersion } from "../../domain/consent.ts";
 import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
 import { newUuid } from "../../domain/ids.ts";
-import { type Api, sampleTemplate, seed, startApi, tokenSecret } from "./harness.ts";
+import { type Api, makeKey, sampleTemplate, seed, startApi, tokenSecret } from "./harness.ts";
 
 let api: Api;
 /** What the clock of the API is ahead of this machine's. */
@@ -579,8 +579,20 @@ describe("asking for a link", () => {
       201,
       expect.stringContaining("https://tidings.example.org/p/"),
     ]);
-    expect((await get(new URL(made.body.url).pathname)).status).toBe(200);
+    const { pathname } = new URL(made.body.url);
+    expect((await get(pathname)).status).toBe(200);
+    expect((await get(`${pathname}/export`)).status).toBe(200);
     const audit = await api.send("GET", `/v1/audit?resource=${reference()}&limit=1`);
     expect(audit.body.items[0]).toMatchObject({ action: "preferences.issue_link" });
+  });
+
+  it("does not let a sender download or erase what only an admin may", async () => {
+    const { secret } = await makeKey(api, { role: "sender" });
+    const path = `/v1/recipients/${reference()}/preference-links`;
+    const made = await api.send("POST", path, undefined, { authorization: `Bearer ${secret}` });
+    const { pathname } = new URL(made.body.url);
+    expect((await get(pathname)).status).toBe(200);
+    expect((await get(`${pathname}/export`)).status).toBe(403);
+    expect((await get(`${pathname}/erasure`, "POST")).status).toBe(403);
   });
 });
