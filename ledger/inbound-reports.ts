@@ -95,7 +95,7 @@ const weights = ["complained", "bounced", "unsubscribed", "not_spam", "delivered
 
 /** The outcome of reports, for logs and for the processes that have to go on. */
 export interface Recorded {
-  /** `repeated`: the same reports came before. `unknown`: the message is not stored any more. */
+  /** `repeated`: the same reports came before. `unknown`: the message is not stored any more. `other`: also where they are about copies of it only. */
   outcome: InboundKind | "repeated" | "unknown";
   /** The rows whose workflows have to be woken once the transaction is committed. */
   changed: ChangedRow[];
@@ -120,9 +120,10 @@ export async function recordInbound(execute: Execute, inbound: Inbound): Promise
     throw new StillSending("the message is being handed over");
   const [first] = rows;
   if (first === undefined || first.isErased) return { outcome: "unknown", changed: [] };
+  const own = reports.filter((report) => !isAboutCopy(first, report));
+  if (own.length === 0) return { outcome: "other", changed: [] };
   const changed: ChangedRow[] = [];
-  for (const report of reports)
-    if (!isAboutCopy(first, report)) changed.push(...(await apply(execute, rows, report)));
+  for (const report of own) changed.push(...(await apply(execute, rows, report)));
   return { outcome: kind, changed };
 }
 

@@ -41,7 +41,8 @@ export function createReportReceiver({
   ): Promise<Recorded> {
     const recorded = await recordInbound(execute, inbound);
     const isUnsubscribing = inbound.reports.some(({ kind }) => kind === "unsubscribed");
-    if (!isUnsubscribing || recorded.outcome === "repeated") return recorded;
+    // Whoever received a copy may not unsubscribe the recipient.
+    if (!isUnsubscribing || ["repeated", "other"].includes(recorded.outcome)) return recorded;
     const named = given ?? (await findUnsubscription(execute, inbound.message, types));
     if (named === null) return recorded;
     const type = named.typeId === null ? null : (types.get(named.typeId) ?? null);

@@ -176,6 +176,8 @@ describe("a returned message", () => {
     );
     await report({ delivery: copied! }, { ...failed, addresses: ["boss@example.org"] });
     expect(await database.statuses()).toEqual({ failed: 1, sent: 1 });
+    const ofCopy = { kind: "unsubscribed", addresses: ["boss@example.org"] } as const;
+    expect((await report({ delivery: copied! }, ofCopy)).outcome).toBe("other");
     // It may be whoever received the copy who complains.
     await report({ delivery: copied! }, { kind: "complained" });
     expect(await readSuppressions()).toEqual([]);
