@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { createActionLinks } from "../../domain/action-links.ts";
 import { publicId } from "../../domain/ids.ts";
-import { preferenceLinkMs } from "../../domain/preference-links.ts";
+import { madeUntrusted, preferenceLinkMs } from "../../domain/preference-links.ts";
 import { recipientReference } from "../../domain/recipient.ts";
 import { announceChange } from "../inbox/announce.ts";
 import { withAuditedTransaction } from "../http/idempotency.ts";
@@ -51,11 +51,12 @@ export function recipientLinkRoutes(services: Services) {
   const router = createRouter().openapi(makeLink, async (c) => {
     const named = recipientReference(c.req.valid("param").recipient);
     const now = clock();
-    const expiresAt = new Date(now.getTime() + preferenceLinkMs).toISOString();
     const session = c.get("session");
     // Whoever creates the link has it too, and must not do by it what they may not do themselves.
     const mayErase =
       c.get("caller").role === "admin" && (!session || provenUntil(session.provenAt, now) !== null);
+    const madeAt = mayErase ? now : madeUntrusted(now);
+    const expiresAt = new Date(madeAt.getTime() + preferenceLinkMs).toISOString();
     const url = await withAuditedTransaction(c, services, async (tx) => {
       const { id, linksEpoch: epoch } = await readRecipient(tx, named);
       return {
