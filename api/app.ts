@@ -100,7 +100,9 @@ function addMiddleware(app: Router, services: Services, findRoutes: FindRoutes):
   });
   app.on(["POST", "PUT", "PATCH", "DELETE"], "*", jsonBody(config.bodyLimitBytes));
   app.use(takeTurns(metrics));
-  app.use("/v1/recipients/:recipient/*", recordReads(services));
+  const recordRead = recordReads(services);
+  app.use("/v1/recipients/:recipient/*", recordRead);
+  app.use("/v1/topics/:key/subscribers/:recipient", recordRead);
 }
 
 /** All routes of a path use the same scheme. A path without a route requires a key, so that callers without one learn nothing. */
