@@ -34,7 +34,8 @@ describe("a link in a message", () => {
       const url = links.forPreferences(newUuid(now), { epoch: 1, now, isShared });
       return createPreferenceTokens([secret]).verify(/\/p\/([\w-]+)$/.exec(url)![1]!)!;
     };
-    expect([false, true].map((isShared) => isTrusted(linkIn(isShared), now))).toEqual([true, false]);
+    expect(isTrusted(linkIn(false), now)).toBe(true);
+    expect(isTrusted(linkIn(true), now)).toBe(false);
     expect(isExpired(linkIn(true), now)).toBe(false);
   });
 
