@@ -26,7 +26,8 @@ export const consentTextVersion = "1";
 /** A subscription as far as changes of it depend on it; null if there is none. */
 export interface CurrentSubscription {
   status: SubscriptionStatus;
-  changedBy: ConsentWay;
+  /** By what they unsubscribed; null if they did not, or were subscribed again since. A request for a confirmation does not change it. */
+  leftBy: ConsentWay | null;
   requestedAt: Date | null;
 }
 
@@ -39,14 +40,14 @@ export function planSubscribing(
   { isConfirmed, way }: { isConfirmed: boolean; way: ConsentWay },
 ): "none" | "subscribe" | "request" {
   if (current?.status === "subscribed") return "none";
-  const hasLeft = current?.status === "unsubscribed" && current.changedBy === "recipient";
+  const hasLeft = current?.leftBy === "recipient";
   if (!isConfirmed || (hasLeft && way !== "recipient")) return "request";
   return "subscribe";
 }
 
 /** Decides whether an imported consent counts: not against somebody who has unsubscribed, in whichever way. */
 export const isImportable = (current: CurrentSubscription | null): boolean =>
-  current === null || current.status === "pending";
+  current === null || (current.status === "pending" && current.leftBy === null);
 
 /**
  * Decides what a link to confirm does that was made at `madeAt`: `confirm` subscribes, `done` was confirmed before, and `void` does nothing, because the

@@ -25,12 +25,25 @@ export interface SubscriptionChange {
   consentedAt?: string | null;
 }
 
+/**
+ * The SQL of the way in which the recipient of the subscription `s` has unsubscribed and was not subscribed again since: their own, if they did it
+ * themselves. Null if they did not. The evidence tells it while the subscription is `pending` again.
+ */
+export const leftBefore = `(
+     SELECT l.way FROM consent_entries l
+     WHERE l.recipient_id = s.recipient_id AND l.topic_id = s.topic_id AND l.step = 'unsubscribed' AND NOT EXISTS (
+       SELECT FROM consent_entries b
+       WHERE b.recipient_id = s.recipient_id AND b.topic_id = s.topic_id AND b.step IN ('confirmed', 'subscribed', 'imported') AND b.id > l.id
+     )
+     ORDER BY l.way = 'recipient' DESC, l.id DESC LIMIT 1)`;
+
 const currentStatement = defineStatement<
   { recipientIds: readonly string[]; topicIds: readonly string[] },
   CurrentSubscription & { recipientId: string; topicId: string }
 >(
-  `SELECT recipient_id AS "recipientId", topic_id AS "topicId", status, changed_by AS "changedBy", requested_at AS "requestedAt"
-   FROM topic_subscriptions WHERE recipient_id = ANY(:recipientIds::uuid[]) AND topic_id = ANY(:topicIds::uuid[])`,
+  `SELECT s.recipient_id AS "recipientId", s.topic_id AS "topicId", s.status, s.requested_at AS "requestedAt",
+     CASE WHEN s.status <> 'subscribed' THEN coalesce(${leftBefore}, CASE WHEN s.status = 'unsubscribed' THEN s.changed_by END) END AS "leftBy"
+   FROM topic_subscriptions s WHERE s.recipient_id = ANY(:recipientIds::uuid[]) AND s.topic_id = ANY(:topicIds::uuid[])`,
 );
 
 /**

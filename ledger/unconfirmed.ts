@@ -4,6 +4,7 @@ import { LedgerBusy } from "./contention.ts";
 import { erasePerson } from "./erasure.ts";
 import { defineStatement, executeOn } from "./sql.ts";
 import { literalPattern } from "./sql-like.ts";
+import { leftBefore } from "./topic-subscriptions.ts";
 import { inTransaction } from "./transaction.ts";
 
 /** The number of requests that one call reads. An erasure searches all that operators have written, so that it takes much longer than a removal. */
@@ -28,9 +29,17 @@ const pageStatement = defineStatement<
   WHERE s.status = 'pending' AND s.updated_at >= :after::timestamptz AND s.updated_at < :before::timestamptz
   ORDER BY s.updated_at, s.id LIMIT ${batchRows}`);
 
-const removeStatement = defineStatement<{ ids: readonly string[]; before: Date }, object>(
-  "DELETE FROM topic_subscriptions WHERE id = ANY(:ids::uuid[]) AND status = 'pending' AND updated_at < :before::timestamptz RETURNING 1",
-);
+/** Whoever had unsubscribed before they were asked is unsubscribed again, so that it is known which way they left. */
+const removeStatement = defineStatement<{ ids: readonly string[]; before: Date }, object>(`
+  WITH expired AS MATERIALIZED (
+    SELECT s.id, ${leftBefore} AS left_by FROM topic_subscriptions s
+    WHERE s.id = ANY(:ids::uuid[]) AND s.status = 'pending' AND s.updated_at < :before::timestamptz FOR UPDATE OF s
+  ),
+  restored AS (
+    UPDATE topic_subscriptions s SET status = 'unsubscribed', changed_by = e.left_by, requested_at = NULL FROM expired e WHERE s.id = e.id AND e.left_by IS NOT NULL
+  ),
+  removed AS (DELETE FROM topic_subscriptions s USING expired e WHERE s.id = e.id AND e.left_by IS NULL)
+  SELECT id FROM expired`);
 
 /**
  * Removes requests to subscribe that were not confirmed before `before`, and erases those whom nothing else is known of. Somebody who cannot be erased now,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
+import { createExpired } from "../../ledger/retention.ts";
 import { type Api, makeKey, seed, startApi, tokenSecret } from "./harness.ts";
 
 let api: Api;
@@ -225,6 +226,23 @@ describe("a subscription", () => {
     const viewer = await makeKey(api, { role: "viewer" });
     const asViewer = { authorization: `Bearer ${viewer.secret}` };
     expect((await api.send("PUT", path("single"), {}, asViewer)).status).toBe(403);
+    // Another request, an import, and the end of the time to confirm do not make it forgotten.
+    now = new Date(now.getTime() + 3_600_001);
+    expect((await put("single", "u2")).body.status).toBe("pending");
+    const importing = "/v1/topics/single/subscribers/import";
+    const csv = { "content-type": "text/csv" };
+    const { body: imported } = await api.send("POST", importing, "recipient\nu2\n", csv);
+    expect(imported).toMatchObject({ unchanged: 1 });
+    expect(await statusOf("single", "u2")).toBe("pending");
+    const retention = { deliveriesDays: 90, auditDays: 90, idempotencyDays: 90, inboxDays: 90 };
+    await createExpired({ pool: api.pool, retention }).remove({
+      table: "topic_subscriptions",
+      now: new Date(now.getTime() + 31 * 86_400_000),
+      after: null,
+    });
+    expect(await statusOf("single", "u2")).toBe("unsubscribed");
+    now = new Date(now.getTime() + 3_600_001);
+    expect((await put("single", "u2")).body.status).toBe("pending");
   });
 
   it("is imported with the time of the consent, but not against somebody who has left", async () => {
