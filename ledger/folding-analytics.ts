@@ -39,12 +39,13 @@ const foldStatement = defineStatement<{ limit: number }, Taken>(`
 
 /**
  * Counts the hand-overs of one minute by the hour of the recipients' week: of the next minute with any. The statement that ends deliveries does not do so,
- * because it would have to read the recipients, and a turn of a campaign would append a change for each time zone.
+ * because it would have to read the recipients, and a turn of a campaign would append a change for each time zone. The row of the progress is locked, because the
+ * snapshot may be older than what the process before has counted.
  */
 const localHoursStatement = defineStatement<object, Taken>(`
   WITH ${alone},
   progress AS (
-    SELECT counted_until, ${minuteOf(`ledger_now() - ${settledAfter}`)} AS settled FROM analytics_progress WHERE (SELECT yes FROM alone)
+    SELECT counted_until, ${minuteOf(`ledger_now() - ${settledAfter}`)} AS settled FROM analytics_progress WHERE (SELECT yes FROM alone) FOR NO KEY UPDATE
   ),
   next AS (
     SELECT settled, least(settled, (SELECT ${minuteOf("min(finished_at)")} FROM ended_deliveries WHERE finished_at >= counted_until)) AS minute
