@@ -155,10 +155,16 @@ const removeOldStatement = defineStatement<object>(`
   DELETE FROM webhook_attempts WHERE created_at < ledger_now() - interval '${keptAttemptDays} days'
     OR endpoint_id NOT IN (SELECT id FROM webhook_endpoints)`);
 
-/** An event that is written while its endpoint is deleted may leave such a row. */
-const removeOrphansStatement = defineStatement<object>(
-  "DELETE FROM event_deliveries WHERE endpoint_id NOT IN (SELECT id FROM webhook_endpoints)",
-);
+/** An event that is written while its endpoint is deleted may leave such a row. The index names the endpoints, however many events wait for them. */
+const removeOrphansStatement = defineStatement<object>(`
+  WITH RECURSIVE named AS (
+    (SELECT endpoint_id FROM event_deliveries ORDER BY endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT q.endpoint_id FROM event_deliveries q WHERE q.endpoint_id > n.endpoint_id ORDER BY q.endpoint_id LIMIT 1) FROM named n WHERE n.endpoint_id IS NOT NULL
+  )
+  DELETE FROM event_deliveries WHERE endpoint_id = ANY (ARRAY(
+    SELECT endpoint_id FROM named n WHERE endpoint_id IS NOT NULL AND NOT EXISTS (SELECT FROM webhook_endpoints w WHERE w.id = n.endpoint_id)
+  ))`);
 
 /** Removes the requests that are kept no longer, and what belongs to endpoints that were deleted. */
 export async function removeOldAttempts(execute: Execute): Promise<void> {
