@@ -140,10 +140,10 @@ async function apply(
   rows: readonly ReportedRow[],
   report: InboundReport,
 ): Promise<ChangedRow[]> {
-  const engage = (kind: EngagementKind) =>
+  const engage = (kind: EngagementKind, engaged = rows) =>
     recordEngagements(
       execute,
-      rows.map(({ id }) => ({ id, kind, at: report.at, count: 1 })),
+      engaged.map(({ id }) => ({ id, kind, at: report.at, count: 1 })),
     );
   const [{ id, recipientId, email }] = rows as [ReportedRow];
   const response = report.reply;
@@ -166,8 +166,9 @@ async function apply(
       if (email !== null) await takeComplaintBack(execute, { id, address: email });
       return [];
     case "bounced": {
-      await engage("bounced");
-      if (rows.every(({ isRead }) => isRead)) return [];
+      const unread = rows.filter(({ isRead }) => !isRead);
+      if (unread.length === 0) return [];
+      await engage("bounced", unread);
       const failure = report.failure ?? "recipient_refused";
       const changed = await returnRows(execute, rows, failure, report.reply ?? "");
       if (evidence !== null && namesRecipient(rows, report)) {

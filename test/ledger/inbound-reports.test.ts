@@ -155,6 +155,7 @@ describe("a returned message", () => {
     await returned(id!);
     expect(await database.statuses()).toEqual({ sent: 1 });
     expect(await readSuppressions()).toEqual([]);
+    expect(await readEngagements()).toMatchObject([{ bounced: false }]);
   });
 
   it("suppresses no address that the recipient got later, or that received a copy", async () => {
