@@ -40,7 +40,8 @@ const foldStatement = defineStatement<{ limit: number }, Taken>(`
 /**
  * Counts the hand-overs of one minute by the hour of the recipients' week: of the next minute with any. The statement that ends deliveries does not do so,
  * because it would have to read the recipients, and a turn of a campaign would append a change for each time zone. The row of the progress is locked, because the
- * snapshot may be older than what the process before has counted.
+ * snapshot may be older than what the process before has counted. OFFSET 0 makes the planner, which does not know how short a minute is, look up each
+ * recipient instead of reading all of them.
  */
 const localHoursStatement = defineStatement<object, Taken>(`
   WITH ${alone},
@@ -53,7 +54,8 @@ const localHoursStatement = defineStatement<object, Taken>(`
   ),
   span AS MATERIALIZED (SELECT minute AS "from", least(minute + interval '1 minute', settled) AS until FROM next),
   by_zone AS (
-    SELECT d.channel, r.time_zone, count(*) AS handed FROM ended_deliveries AS d JOIN recipients AS r ON r.id = d.recipient_id
+    SELECT d.channel, r.time_zone, count(*) AS handed
+    FROM ended_deliveries AS d, LATERAL (SELECT each.time_zone FROM recipients AS each WHERE each.id = d.recipient_id OFFSET 0) AS r
     WHERE d.finished_at >= (SELECT "from" FROM span) AND d.finished_at < (SELECT until FROM span) AND d.status IN ('sent', 'delivered') GROUP BY 1, 2
   ),
   weeks AS (
