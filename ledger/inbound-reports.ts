@@ -168,9 +168,12 @@ async function apply(
     case "bounced": {
       const unread = rows.filter(({ isRead }) => !isRead);
       if (unread.length === 0) return [];
+      const sent = unread.filter(({ channel }) => channel === "email");
+      // These are locked first, as an erasure and a retry do, which lock the deliveries and their engagements afterwards.
+      const sources = await lockSources(execute, sent);
       await engage("bounced", unread);
       const failure = report.failure ?? "recipient_refused";
-      const changed = await returnRows(execute, rows, failure, report.reply ?? "");
+      const changed = await returnRows(execute, sent, sources, failure, report.reply ?? "");
       if (evidence !== null && namesRecipient(rows, report)) {
         const bounces = [{ ...evidence, address: email!, failure }];
         await suppressUnknownAddresses(execute, bounces);
@@ -202,12 +205,11 @@ function namesRecipient(rows: readonly ReportedRow[], { addresses }: InboundRepo
 /** Ends returned deliveries, or lets them go on on the next channels of their routes. */
 async function returnRows(
   execute: Execute,
-  rows: readonly ReportedRow[],
+  sent: readonly ReportedRow[],
+  { isOver, isAlive }: Awaited<ReturnType<typeof lockSources>>,
   failure: AttemptFailure,
   reply: string,
 ): Promise<ChangedRow[]> {
-  const sent = rows.filter(({ channel, isRead }) => channel === "email" && !isRead);
-  const { isOver, isAlive } = await lockSources(execute, sent);
   const diverted = sent.flatMap((row) => {
     const next = row.isRecent && !isOver(row) && isAlive(row) ? findNextChannel(row) : undefined;
     return next === undefined ? [] : [{ id: row.id, next }];
