@@ -14,7 +14,7 @@ import {
   takeComplaintBack,
 } from "./bounces.ts";
 import { type EngagementKind, recordEngagements } from "./engagement.ts";
-import { divertReturned, failReturned, markDelivered } from "./late-outcomes.ts";
+import { divertReturned, failReturned, lockReturned, markDelivered } from "./late-outcomes.ts";
 import { byTarget, idOf } from "./recipient-actions.ts";
 import { lockSources, reopenCampaigns } from "./reopening.ts";
 import { defineStatement, type Execute } from "./sql.ts";
@@ -171,6 +171,10 @@ async function apply(
       const sent = unread.filter(({ channel }) => channel === "email");
       // These are locked first, as an erasure and a retry do, which lock the deliveries and their engagements afterwards.
       const sources = await lockSources(execute, sent);
+      await lockReturned(
+        execute,
+        sent.map((row) => row.id),
+      );
       await engage("bounced", unread);
       const failure = report.failure ?? "recipient_refused";
       const changed = await returnRows(execute, sent, sources, failure, report.reply ?? "");

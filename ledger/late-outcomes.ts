@@ -53,6 +53,17 @@ export const markDelivered = async (
   channel: Channel,
 ): Promise<string[]> => (await execute(deliveredStatement, { ids, channel })).map(({ id }) => id);
 
+const lockStatement = defineStatement<{ ids: readonly string[] }>(
+  "SELECT FROM ended_deliveries WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR UPDATE",
+);
+
+/**
+ * Locks deliveries whose messages were returned. It comes before their engagements are locked: whoever records another one has a weaker lock on the
+ * delivery, which does not let it be diverted, and may wait for the engagement.
+ */
+export const lockReturned = (execute: Execute, ids: readonly string[]) =>
+  execute(lockStatement, { ids });
+
 /** Why messages were returned. */
 interface Return {
   failure: AttemptFailure;
