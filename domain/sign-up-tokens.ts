@@ -26,10 +26,10 @@ const leastFormMs = 2_000;
 const longestFormMs = dayMs;
 
 const timeBytes = 6;
-const hashBytes = 4;
+const hashBytes = 16;
 const idBytes = 16;
 
-/** A short fingerprint of an address, the same for all its spellings. It cannot be turned back, and is never used as a proof by itself. */
+/** A fingerprint of an address, the same for all its spellings. It cannot be turned back, and is never used as a proof by itself. */
 export const fingerprintAddress = (email: string): string =>
   createHash("sha256")
     .update(addressKey(email) ?? email)

@@ -69,7 +69,8 @@ export async function changeSubscription(
   }
   if (!isAll && topicId !== null) {
     const named = await readNamedTopic(execute, subscriber, topicId);
-    if (named)
+    // Whoever has the link of a forwarded message cannot subscribe somebody who never was.
+    if (named && (!isWanted || named.canReturn))
       await changeNamedTopic(execute, named.topic, { recipientId, deliveryId, isWanted, now });
   }
   if (!isWanted && message !== null)

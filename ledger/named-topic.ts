@@ -11,7 +11,13 @@ export async function readNamedTopic(
   execute: Execute,
   { id, locale }: Pick<Subscriber, "id" | "locale">,
   topicId: string,
-): Promise<{ topic: KnownTopic; name: string; isSubscribed: boolean } | null> {
+): Promise<{
+  topic: KnownTopic;
+  name: string;
+  isSubscribed: boolean;
+  /** Whether they have left it, and can still come back by the link with which they left. */
+  canReturn: boolean;
+} | null> {
   const [topic] = await readTopicsById(execute, [topicId]);
   if (!topic) return null;
   const current = (await readSubscriptions(execute, [id], [topicId]))(id, topicId);
@@ -19,6 +25,7 @@ export async function readNamedTopic(
     topic,
     name: publicNameOf(topic, locale),
     isSubscribed: current?.status === "subscribed",
+    canReturn: current?.status === "unsubscribed" && !topic.isArchived,
   };
 }
 
