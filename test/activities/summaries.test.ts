@@ -236,7 +236,9 @@ describe("what a message says", () => {
     });
     const mail = await read(content);
     expect(mail.subject).toBe("Your digest: 3 notifications");
-    expect(mail.text).toBe(`Your digest: 3 notifications
+    const preferences = content.preferencesUrl!;
+    expect(preferences).toMatch(/\/p\/[\w-]+$/);
+    expect(mail.text.replace(preferences, "<preferences>")).toBe(`Your digest: 3 notifications
 
 Task deadlines (1)
 - Tax return
@@ -244,6 +246,8 @@ Task deadlines (1)
 Reports (2)
 - Week 8
 and 1 more
+
+Choose what you get, and when: <preferences>
 
 `);
   });

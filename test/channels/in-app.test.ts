@@ -168,8 +168,9 @@ describe("a message to an inbox", () => {
     await expect
       .poll(
         async () =>
+          // A transaction sees the activity as it was when it first looked.
           (
-            await erasing.query(
+            await database.pool.query(
               "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%inbox_items%' AND datname = current_database()",
             )
           ).rowCount,
