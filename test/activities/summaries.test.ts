@@ -238,7 +238,7 @@ describe("what a message says", () => {
     expect(mail.subject).toBe("Your digest: 3 notifications");
     const preferences = content.preferencesUrl!;
     expect(preferences).toMatch(/\/p\/[\w-]+$/);
-    expect(mail.text.replace(preferences, "<preferences>")).toBe(`Your digest: 3 notifications
+    expect(mail.text!.replace(preferences, "<preferences>")).toBe(`Your digest: 3 notifications
 
 Task deadlines (1)
 - Tax return
