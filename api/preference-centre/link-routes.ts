@@ -55,7 +55,7 @@ const ask = defineRoute({
   },
   responses: {
     200: { description: "A page that says so", content: html },
-    422: { description: "The form again, with what is wrong", content: html },
+    422: { ...failure, description: "The form again, with what is wrong" },
     ...failures,
   },
 });

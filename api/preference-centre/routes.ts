@@ -76,7 +76,7 @@ const change = defineRoute({
   responses: {
     200: { description: "The page, which says what was saved", content: html },
     409: { description: "The page, with what was entered", content: html },
-    422: { description: "The page, with what was entered and its faults", content: html },
+    422: failure("The page, with what was entered and its faults"),
     ...failures,
   },
 });
