@@ -4,11 +4,12 @@ import { describeError } from "../../config/describe-error.ts";
 import { toConfirmationPage, toQuestionPage, toRefusalPage } from "./action-pages.ts";
 import { type ActionOutcome, createPerformer, readAction, SnoozeRefusal } from "./perform.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { Problem, problemDetails } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, jsonContent, responses } from "../http/router.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
 import { languageFor } from "../recipient-pages/languages.ts";
 import { linkHeaders } from "../recipient-pages/page.ts";
+import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import type { Services } from "../services.ts";
 
 /** The longest token that is accepted, in characters. Every token that Tidings makes is shorter; most of its length is the address of a view. */
@@ -44,18 +45,12 @@ const outcome = z
   })
   .openapi("ActionOutcome");
 
-const html = { "text/html": { schema: z.string() } };
 const json = { "application/json": { schema: outcome } };
-/** Describes a failure. Its answer is a page if the request accepts HTML, as a browser’s request does, otherwise a problem. */
-const failure = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: problemDetails }, ...html },
-});
 
 const failures = {
-  404: failure("The link does not exist"),
-  410: failure("The link has expired or was revoked, or its message is no longer stored"),
-  "5XX": failure("The action failed. Try again later"),
+  404: describeFailure("The link does not exist"),
+  410: describeFailure("The link has expired or was revoked, or its message is no longer stored"),
+  "5XX": describeFailure("The action failed. Try again later"),
 };
 
 const params = z.object({ token });
@@ -69,7 +64,7 @@ const follow = defineRoute({
     "A view link redirects to the content and records the view. A snooze or complete link shows a page that asks for confirmation.",
   request: { params },
   responses: {
-    200: { description: "A page that asks for confirmation", content: html },
+    200: { description: "A page that asks for confirmation", content: pageContent },
     302: { description: "Redirects to the content" },
     ...failures,
   },
@@ -87,11 +82,13 @@ const press = defineRoute({
   responses: {
     200: {
       description: "The action was performed. The answer is a page if the request accepts HTML",
-      content: { ...json, ...html },
+      content: { ...json, ...pageContent },
     },
     303: { description: "Redirects to the content" },
     ...failures,
-    409: failure("The message cannot be snoozed, because it is done, recalled or was sent again"),
+    409: describeFailure(
+      "The message cannot be snoozed, because it is done, recalled or was sent again",
+    ),
   },
 });
 

@@ -4,11 +4,12 @@ import { parsePublicId } from "../../domain/ids.ts";
 import { createTrackingTokens } from "../../domain/tracking/tokens.ts";
 import { findMailingList } from "../../domain/unsubscribing.ts";
 import { readSentMessage, type SentMessageRow, wasSent } from "../deliveries/sent-message.ts";
-import { Problem, problemDetails } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
 import { linkHeaders } from "../recipient-pages/page.ts";
+import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import type { Services } from "../services.ts";
 
 /**
@@ -26,14 +27,6 @@ const policy = [
 
 /** How often one message can be looked at in a minute. */
 const looksInMinute = 60;
-
-const failure = (description: string) => ({
-  description,
-  content: {
-    "application/problem+json": { schema: problemDetails },
-    "text/html": { schema: z.string() },
-  },
-});
 
 const show = defineRoute({
   method: "get",
@@ -53,11 +46,11 @@ const show = defineRoute({
   responses: {
     200: {
       description: "The HTML of the message",
-      content: { "text/html": { schema: z.string() } },
+      content: pageContent,
     },
-    404: failure("The link does not exist, or the message is no longer kept"),
-    410: failure("The data of the message were erased"),
-    "5XX": failure("It failed. Try again later"),
+    404: describeFailure("The link does not exist, or the message is no longer kept"),
+    410: describeFailure("The data of the message were erased"),
+    "5XX": describeFailure("It failed. Try again later"),
   },
 });
 

@@ -1,7 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { emailAddress } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
-import { problemDetails } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
@@ -10,16 +9,13 @@ import type { Services } from "../services.ts";
 import { networkOf } from "../sign-up/limits.ts";
 import { toLinkPage, toLinkSentPage } from "./page.ts";
 import { createLinkSender } from "./send-link.ts";
+import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import { centreWords } from "./words/words.ts";
 
 /** How many links one network can ask for in a minute. */
 const maxAsked = 10;
 
-const html = { "text/html": { schema: z.string() } };
-const failure = {
-  description: "It failed, or there were too many requests",
-  content: { "application/problem+json": { schema: problemDetails }, ...html },
-};
+const failure = describeFailure("It failed, or there were too many requests");
 const failures = { "4XX": failure, "5XX": failure };
 
 const show = defineRoute({
@@ -28,7 +24,7 @@ const show = defineRoute({
   access: "public",
   class: "page",
   summary: "Show the page on which recipients ask for a link to their preferences",
-  responses: { 200: { description: "A page with a form", content: html }, ...failures },
+  responses: { 200: { description: "A page with a form", content: pageContent }, ...failures },
 });
 
 const ask = defineRoute({
@@ -54,7 +50,7 @@ const ask = defineRoute({
     },
   },
   responses: {
-    200: { description: "A page that says so", content: html },
+    200: { description: "A page that says so", content: pageContent },
     422: { ...failure, description: "The form again, with what is wrong" },
     ...failures,
   },

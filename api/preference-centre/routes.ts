@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { createPreferenceTokens, isExpired } from "../../domain/preference-links.ts";
 import { recipientCaller } from "../http/auth.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { Problem, problemDetails } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
 import { problemTitles } from "../http/problem-kinds.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { eraseRecipient } from "../recipients/erase.ts";
@@ -21,6 +21,7 @@ import { toCentrePage, toErasedPage, toErasurePage, toLinkPage } from "./page.ts
 import { createLinkSender } from "./send-link.ts";
 import type { Outcome } from "./shown.ts";
 import { saveTopic } from "./topics.ts";
+import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import { centreWords } from "./words/words.ts";
 
 const params = z.object({
@@ -34,16 +35,11 @@ const params = z.object({
     }),
 });
 
-const html = { "text/html": { schema: z.string() } };
-const failure = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: problemDetails }, ...html },
-});
 const failures = {
-  404: failure("The link does not exist"),
-  410: failure("The link has expired or was revoked, or the recipient was erased"),
-  "4XX": failure("The request is not valid, or there were too many"),
-  "5XX": failure("It failed. Try again later"),
+  404: describeFailure("The link does not exist"),
+  410: describeFailure("The link has expired or was revoked, or the recipient was erased"),
+  "4XX": describeFailure("The request is not valid, or there were too many"),
+  "5XX": describeFailure("It failed. Try again later"),
 };
 
 const shared = { access: "public", class: "selfService" } as const;
@@ -56,7 +52,7 @@ const show = defineRoute({
   description:
     "A page in the recipient's language, which works without a script. It changes nothing. Links to it are in emails as `{{ preferencesUrl }}`, work for 90 days, and end when the recipient's links are revoked.",
   request: { params },
-  responses: { 200: { description: "The page", content: html }, ...failures },
+  responses: { 200: { description: "The page", content: pageContent }, ...failures },
 });
 
 const change = defineRoute({
@@ -74,9 +70,9 @@ const change = defineRoute({
     },
   },
   responses: {
-    200: { description: "The page, which says what was saved", content: html },
-    409: { description: "The page, with what was entered", content: html },
-    422: failure("The page, with what was entered and its faults"),
+    200: { description: "The page, which says what was saved", content: pageContent },
+    409: { description: "The page, with what was entered", content: pageContent },
+    422: describeFailure("The page, with what was entered and its faults"),
     ...failures,
   },
 });
@@ -104,7 +100,7 @@ const askErasure = defineRoute({
   summary: "Show the page that asks whether a recipient is to be erased",
   description: "Only with a link that was made within a day. It changes nothing.",
   request: { params },
-  responses: { 200: { description: "A page with a button", content: html }, ...failures },
+  responses: { 200: { description: "A page with a button", content: pageContent }, ...failures },
 });
 
 const erase = defineRoute({
@@ -115,7 +111,7 @@ const erase = defineRoute({
   description:
     "As DELETE /v1/recipients/{recipient} does. Only with a link that was made within a day.",
   request: { params },
-  responses: { 200: { description: "A page that confirms it", content: html }, ...failures },
+  responses: { 200: { description: "A page that confirms it", content: pageContent }, ...failures },
 });
 
 /** The routes of the preference centre. The token in a link authorises the request: nothing else is read or changed before it is verified. */

@@ -2,13 +2,14 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { createConfirmationTokens } from "../../domain/sign-up-tokens.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { Problem, problemDetails } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
 import { languageFor } from "../recipient-pages/languages.ts";
 import type { Page } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { type Confirming, createConfirming } from "./confirm.ts";
+import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import { signUpWordsFor } from "./words.ts";
 
 const params = z.object({
@@ -21,16 +22,11 @@ const params = z.object({
       example: "5QEBk5e2c3VxeJ8n2s1rYwGTl7Zzc3V4ephbaI4Qq6sBk5e2c3VxeJ8n2s1rY0J5cGh5dGhl",
     }),
 });
-const html = { "text/html": { schema: z.string() } };
-const failure = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: problemDetails }, ...html },
-});
 const failures = {
-  404: failure("The link does not exist"),
-  "5XX": failure("It failed. Try again later"),
+  404: describeFailure("The link does not exist"),
+  "5XX": describeFailure("It failed. Try again later"),
 };
-const page = { 200: { description: "A page", content: html }, ...failures };
+const page = { 200: { description: "A page", content: pageContent }, ...failures };
 
 const show = defineRoute({
   method: "get",

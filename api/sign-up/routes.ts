@@ -8,7 +8,7 @@ import { consentSource, publicNameOf, topicKey } from "../../domain/topics.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { type KnownTopic, readTopicsByKey } from "../../ledger/topics.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { Problem, problemDetails } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute, formContent, jsonContent, responses } from "../http/router.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
 import { languageFor } from "../recipient-pages/languages.ts";
@@ -16,6 +16,7 @@ import type { Services } from "../services.ts";
 import { toFormPage } from "./form-page.ts";
 import { createSignUpLimits } from "./limits.ts";
 import { signUp } from "./sign-up.ts";
+import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import { type SignUpWords, signUpWordsFor } from "./words.ts";
 
 const params = z.object({
@@ -38,15 +39,10 @@ const query = z.object({
     example: "de",
   }),
 });
-const html = { "text/html": { schema: z.string() } };
-const failure = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: problemDetails }, ...html },
-});
 const failures = {
-  404: failure("The form does not exist"),
-  "4XX": failure("It is refused"),
-  "5XX": failure("It failed. Try again later"),
+  404: describeFailure("The form does not exist"),
+  "4XX": describeFailure("It is refused"),
+  "5XX": describeFailure("It failed. Try again later"),
 };
 
 const show = defineRoute({
@@ -58,7 +54,7 @@ const show = defineRoute({
   description:
     "A page without a script, in English, German, French or Spanish. It changes nothing.",
   request: { params, query },
-  responses: { 200: { description: "The form", content: html }, ...failures },
+  responses: { 200: { description: "The form", content: pageContent }, ...failures },
 });
 
 const send = defineRoute({
@@ -92,8 +88,8 @@ const send = defineRoute({
     ),
   },
   responses: {
-    200: { description: "A page that says what comes next", content: html },
-    422: failure("The form again, with what is wrong"),
+    200: { description: "A page that says what comes next", content: pageContent },
+    422: describeFailure("The form again, with what is wrong"),
     ...failures,
   },
 });

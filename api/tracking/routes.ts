@@ -5,7 +5,7 @@ import { createTrackingTokens } from "../../domain/tracking/tokens.ts";
 import type { ActionTarget } from "../../domain/tokens.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { Problem, problemDetails } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
@@ -13,6 +13,7 @@ import { errorWords } from "../recipient-pages/error-words.ts";
 import { languageFor, type PageLanguage } from "../recipient-pages/languages.ts";
 import { linkHeaders, type Page } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
+import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import { followRedirectSwitch } from "./redirect-switch.ts";
 
 /** A transparent image of one pixel. */
@@ -26,14 +27,7 @@ const token = z.string().max(100).openapi({
   example: "qQABk5e2c3VxeJ8n2s1rYwGT5Zzc3V4ephbaI4",
 });
 
-const failure = (description: string) => ({
-  description,
-  content: {
-    "application/problem+json": { schema: problemDetails },
-    "text/html": { schema: z.string() },
-  },
-});
-const notFound = failure("Tidings has not made this address");
+const notFound = describeFailure("Tidings has not made this address");
 
 const open = defineRoute({
   method: "get",
@@ -74,10 +68,10 @@ const click = defineRoute({
     302: { description: "The target is in `Location`" },
     200: {
       description: "The link that no person sees leads nowhere",
-      content: { "text/html": { schema: z.string() } },
+      content: pageContent,
     },
     404: notFound,
-    410: failure("The links of the campaign were switched off"),
+    410: describeFailure("The links of the campaign were switched off"),
   },
 });
 

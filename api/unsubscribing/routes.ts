@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { createUnsubscribeTokens, type Unsubscription } from "../../domain/unsubscribing.ts";
 import { subscriptionChoices } from "../../ledger/change-subscription.ts";
 import type { ApiEnv } from "../http/context.ts";
-import { Problem, problemDetails } from "../http/problem.ts";
+import { Problem } from "../http/problem.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { acceptsHtml, withErrorPage } from "../recipient-pages/error-page.ts";
 import { languageFor } from "../recipient-pages/languages.ts";
@@ -11,6 +11,7 @@ import { linkHeaders } from "../recipient-pages/page.ts";
 import type { Services } from "../services.ts";
 import { createLinkSender } from "../preference-centre/send-link.ts";
 import { toConfirmationPage, toLinkSentPage, toSubscriptionPage } from "./pages.ts";
+import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import { createUnsubscribing, type Subscription } from "./perform.ts";
 
 const params = z.object({
@@ -24,15 +25,9 @@ const params = z.object({
     }),
 });
 
-const html = { "text/html": { schema: z.string() } };
-/** Describes a failure. Its answer is a page if the request accepts HTML, as a browser’s request does, otherwise a problem. */
-const failure = (description: string) => ({
-  description,
-  content: { "application/problem+json": { schema: problemDetails }, ...html },
-});
 const failures = {
-  404: failure("The link does not exist"),
-  "5XX": failure("It failed. Try again later"),
+  404: describeFailure("The link does not exist"),
+  "5XX": describeFailure("It failed. Try again later"),
 };
 
 const show = defineRoute({
@@ -43,7 +38,7 @@ const show = defineRoute({
   description:
     "It changes nothing, so that programs that check the links of a message unsubscribe nobody. Links do not expire. The page is in the recipient's language.",
   request: { params },
-  responses: { 200: { description: "A page with a button", content: html }, ...failures },
+  responses: { 200: { description: "A page with a button", content: pageContent }, ...failures },
 });
 
 const press = defineRoute({
@@ -72,7 +67,7 @@ const press = defineRoute({
   responses: {
     200: {
       description: "It is done. The answer is a page if the request accepts HTML, otherwise empty",
-      content: { ...html, "text/plain": { schema: z.string() } },
+      content: { ...pageContent, "text/plain": { schema: z.string() } },
     },
     ...failures,
   },
