@@ -11,7 +11,7 @@ import { freePort } from "../cli/stack/ports.ts";
  */
 
 /** What happens to the messages of a recipient, by the recipient's number. */
-const fates = {
+const reactions = {
   bounced: (n: number) => n % 100 < 3,
   complained: (n: number) => n % 1_000 === 555,
   scanned: (n: number) => n % 5 === 4,
@@ -19,7 +19,7 @@ const fates = {
   clicked: (n: number) => n % 10 === 5,
   unsubscribed: (n: number) => n % 50 === 17,
 } satisfies Record<string, (n: number) => boolean>;
-type Fate = keyof typeof fates;
+type Reaction = keyof typeof reactions;
 
 /** A message as the server has it. */
 interface Kept {
@@ -31,8 +31,8 @@ interface Kept {
   unsubscribeUrl: string;
 }
 
-/** What the log of the server says: the addresses of each fate, and all that received a message. */
-export type FeedbackLog = Record<Fate | "accepted", Set<string>>;
+/** What the log of the server says: the addresses of each reaction, and all that received a message. */
+export type FeedbackLog = Record<Reaction | "accepted", Set<string>>;
 
 export interface FeedbackWorld {
   /** Where mail is sent to. */
@@ -136,13 +136,16 @@ export async function startFeedbackWorld({
     if (response.statusCode >= 400) throw new Error(`${pathname} answered ${response.statusCode}`);
   }
 
-  /** Does something with the messages of a fate, a few at a time, and writes it down. */
-  async function each(fate: Fate, work: (message: Kept) => Promise<unknown>): Promise<void> {
-    const waiting = kept.filter(({ address }) => fates[fate](numberOf(address)));
+  /** Does something with the messages of a reaction, a few at a time, and writes it down. */
+  async function each(
+    reaction: Reaction,
+    work: (message: Kept) => Promise<unknown>,
+  ): Promise<void> {
+    const waiting = kept.filter(({ address }) => reactions[reaction](numberOf(address)));
     const worker = async () => {
       for (let message = waiting.shift(); message; message = waiting.shift()) {
         await work(message);
-        log[fate].add(message.address);
+        log[reaction].add(message.address);
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));

@@ -87,7 +87,7 @@ export function createFormTokens(secrets: readonly string[]) {
       const ageMs = ageMsOf(token, now);
       return ageMs !== null && ageMs >= leastFormMs && ageMs <= longestFormMs;
     },
-    /** The token of a form that is shown again: the same one while it is valid, so that whoever was too fast need not wait again. */
+    /** The token of a form that is shown again: the same one while it is valid, so that anybody who was too fast need not wait again. */
     renew(token: string, now: Date): string {
       const ageMs = ageMsOf(token, now);
       return ageMs !== null && ageMs >= 0 && ageMs <= longestFormMs ? token : sign(now);

@@ -3,7 +3,7 @@
  * otherwise, and what became of them since. What happens later counts in the interval of the hand-over.
  *
  * Two tables of changes feed the cells: `delivery_count_changes`, which the numbers of deliveries need anyway (ledger/delivery-counts.ts), and
- * `engagement_count_changes`, to which the transaction appends that records an engagement. Whoever reads adds the changes that are not folded yet, in
+ * `engagement_count_changes`, to which the transaction appends that records an engagement. Anybody who reads adds the changes that are not folded yet, in
  * the same snapshot.
  */
 

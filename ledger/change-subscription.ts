@@ -69,7 +69,7 @@ export async function changeSubscription(
   }
   if (!isAll && topicId !== null) {
     const named = await readNamedTopic(execute, subscriber, topicId);
-    // Whoever has the link of a forwarded message cannot subscribe somebody who never was.
+    // The link of a forwarded message must not subscribe somebody who never was subscribed.
     if (named && (!isWanted || named.canReturn))
       await changeNamedTopic(execute, named.topic, { recipientId, deliveryId, isWanted, now });
   }

@@ -58,7 +58,7 @@ const lockStatement = defineStatement<{ ids: readonly string[] }>(
 );
 
 /**
- * Locks deliveries whose messages were returned. It comes before their engagements are locked: whoever records another one has a weaker lock on the
+ * Locks deliveries whose messages were returned. It comes before their engagements are locked: anybody who records another one has a weaker lock on the
  * delivery, which does not let it be diverted, and may wait for the engagement.
  */
 export const lockReturned = (execute: Execute, ids: readonly string[]) =>

@@ -41,7 +41,7 @@ export function createReportReceiver({
   ): Promise<Recorded> {
     const recorded = await recordInbound(execute, inbound);
     const isUnsubscribing = inbound.reports.some(({ kind }) => kind === "unsubscribed");
-    // Whoever received a copy may not unsubscribe the recipient.
+    // Anybody who received a copy may not unsubscribe the recipient.
     if (!isUnsubscribing || ["repeated", "other"].includes(recorded.outcome)) return recorded;
     const named = given ?? (await findUnsubscription(execute, inbound.message, types));
     if (named === null) return recorded;

@@ -29,7 +29,7 @@ const pageStatement = defineStatement<
   WHERE s.status = 'pending' AND s.updated_at >= :after::timestamptz AND s.updated_at < :before::timestamptz
   ORDER BY s.updated_at, s.id LIMIT ${batchRows}`);
 
-/** Whoever had unsubscribed before they were asked is unsubscribed again, so that it is known which way they left. */
+/** Anybody who had unsubscribed before they were asked is unsubscribed again, so that it is known which way they left. */
 const removeStatement = defineStatement<{ ids: readonly string[]; before: Date }, object>(`
   WITH expired AS MATERIALIZED (
     SELECT s.id, ${leftBefore} AS left_by FROM topic_subscriptions s

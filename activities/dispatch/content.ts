@@ -336,7 +336,12 @@ function trackingOf(parts: readonly Part[], message: ActionTarget): Pick<Content
 }
 
 const resolvePart = ({ delivery: { preferences, priority }, source: { type, tracking } }: Part) =>
-  resolveTracking({ campaign: tracking ?? null, type, wish: preferences?.tracking, priority });
+  resolveTracking({
+    campaign: tracking ?? null,
+    type,
+    preference: preferences?.tracking,
+    priority,
+  });
 
 /** Orders parts by when they were requested: ids are made in the order of time. */
 const compareByRequest = ({ delivery: one }: Part, { delivery: other }: Part) =>

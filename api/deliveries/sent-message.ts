@@ -39,7 +39,7 @@ export interface SentMessageRow {
   /** What its campaign tracks; null: what its type does. */
   tracking: Tracking | null;
   /** What the recipient allows now. */
-  trackingWish: TrackedMessage["wish"] | null;
+  trackingPreference: TrackedMessage["preference"] | null;
   utm: Utm | null;
   type: { id: string; key: string; mandatory: boolean; tracking: Tracking } | null;
   /** The topic of its campaign. */
@@ -67,7 +67,7 @@ const sentMessageSql = `
     coalesce(c.email, '{}') AS "sourceEmail", c.id IS NOT NULL AS "isOfCampaign",
     CASE WHEN y.id IS NOT NULL THEN jsonb_build_object('id', y.id, 'key', y.key, 'mandatory', coalesce((y.document ->> 'mandatory')::boolean, false),
       'tracking', coalesce(y.document -> 'tracking', '{"opens": false, "clicks": false}')) END AS type,
-    c.tracking, c.utm, p.preferences -> 'tracking' AS "trackingWish",
+    c.tracking, c.utm, p.preferences -> 'tracking' AS "trackingPreference",
     y.document -> 'email' AS "typeEmail", d.type_version AS "typeVersion", y.version AS "typeVersionNow",
     jsonb_build_object('id', p.id, 'externalId', p.external_id, 'email', p.email, 'timeZone', p.time_zone, 'locale', p.locale, 'attributes', p.attributes) AS recipient,
     p.updated_at AS "recipientChangedAt", p.erased_at AS "erasedAt"
@@ -84,7 +84,7 @@ const sentMessageSql = `
 /** Where the links lead, in a message that is shown, that act for the recipient: those of actions, and those that confirm subscriptions. */
 const actionAddress = "https://example.invalid/action";
 
-/** The data of a message, without the link that confirms subscriptions: whoever sees the message could confirm in the recipient's place. */
+/** The data of a message, without the link that confirms subscriptions: anybody who sees the message could confirm in the recipient's place. */
 export const withoutConfirmLink = (data: Record<string, unknown>): Record<string, unknown> =>
   confirmLinkVariable in data ? { ...data, [confirmLinkVariable]: actionAddress } : data;
 
@@ -161,9 +161,15 @@ export function listDifferences(row: SentMessageRow): string[] {
 }
 
 /** Says how the links and the image of tracking differ from what is shown. */
-function listTracking({ tracking, trackingWish, type, priority, utm }: SentMessageRow): string[] {
-  const wish = trackingWish ?? undefined;
-  const tracked = resolveTracking({ campaign: tracking, type, wish, priority });
+function listTracking({
+  tracking,
+  trackingPreference,
+  type,
+  priority,
+  utm,
+}: SentMessageRow): string[] {
+  const preference = trackingPreference ?? undefined;
+  const tracked = resolveTracking({ campaign: tracking, type, preference, priority });
   return [
     ...(tracked.clicks
       ? [

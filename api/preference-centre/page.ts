@@ -70,7 +70,7 @@ export const toLinkPage = (
   root,
 });
 
-/** Makes the page that answers whoever asked for a link, whether their address is known or not. */
+/** Makes the page that answers anybody who asked for a link, whether their address is known or not. */
 export const toLinkSentPage = (words: CentreWords): Page => ({
   lang: words.lang,
   title: words.linkSentTitle,

@@ -39,7 +39,7 @@ export async function saveTopic(
   if (wanted !== "subscribed" && wanted !== "unsubscribed")
     throw new Problem("invalid", "The form says nothing that can be done.");
   const choice = topics.find(({ key }) => key === readOne(form, "topic"));
-  // Whoever is not subscribed to a topic that is not public, or is archived, does not find it here.
+  // Anybody who is not subscribed to a topic that is not public, or is archived, does not find it here.
   if (!choice || (wanted === "subscribed" && !choice.isOpen && choice.status !== "subscribed"))
     throw new Problem("invalid", "The form names no topic of the page.");
   await changeSubscription(c, services, wanted, {

@@ -28,7 +28,7 @@ const makeLink = defineRoute({
   access: "sender",
   summary: "Create a link to the preference centre of a recipient",
   description:
-    "Whoever has the link can read and change the recipient's preferences for 90 days. Within a day it also allows to download and erase everything that is known of them, if somebody who may erase recipients creates it: a key of the role admin, or an admin with a recent proof (`x-tidings-proof`). Give it to the recipient only. POST /v1/recipients/{recipient}/revoke-links revokes it.",
+    "Anybody who has the link can read and change the recipient's preferences for 90 days. Within a day it also allows to download and erase everything that is known of them, if somebody who may erase recipients creates it: a key of the role admin, or an admin with a recent proof (`x-tidings-proof`). Give it to the recipient only. POST /v1/recipients/{recipient}/revoke-links revokes it.",
   request: { params: recipientParams },
   responses: responses(
     201,
@@ -52,7 +52,7 @@ export function recipientLinkRoutes(services: Services) {
     const named = recipientReference(c.req.valid("param").recipient);
     const now = clock();
     const session = c.get("session");
-    // Whoever creates the link has it too, and must not do by it what they may not do themselves.
+    // Anybody who creates the link has it too, and must not do by it what they may not do themselves.
     const mayErase =
       c.get("caller").role === "admin" && (!session || provenUntil(session.provenAt, now) !== null);
     const madeAt = mayErase ? now : madeUntrusted(now);

@@ -43,7 +43,7 @@ export async function signUp(
     await lockAddress(execute, addressKey(email)!);
     const pair = { channel: "email", address: email } as const;
     const suppression = (await readSuppressions(client, [pair]))(pair);
-    // Whoever only unsubscribed may change their mind, which the confirmation shows.
+    // Anybody who only unsubscribed may change their mind, which the confirmation shows.
     if (suppression !== null && suppression.reason !== "unsubscribed") return null;
     const id =
       (await findByAddress(client, email)) ??

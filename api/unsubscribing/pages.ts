@@ -77,7 +77,7 @@ function toUnsubscribedPage(subscription: Subscription, lang: PageLanguage): Pag
   };
 }
 
-/** Makes the page that answers whoever asked for a link to their preferences. */
+/** Makes the page that answers anybody who asked for a link to their preferences. */
 export function toLinkSentPage(lang: PageLanguage): Page {
   const words = unsubscribeWords[lang];
   return { lang, title: words.title, texts: [words.linkSent], buttons: [] };

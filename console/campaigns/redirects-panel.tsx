@@ -33,7 +33,7 @@ export function RedirectsPanel({ campaign: { id, name, redirects } }: { campaign
         <p>
           {redirects
             ? "The links of the emails lead through Tidings, which counts who follows them. Switch them off if one of them is abused."
-            : "Whoever follows a link of these emails sees a page that says that it was switched off. Nothing is counted."}
+            : "Anybody who follows a link of these emails sees a page that says that it was switched off. Nothing is counted."}
         </p>
         <Button
           needs="sender"

@@ -3,7 +3,7 @@ import { type Channel, channels } from "../channel.ts";
 import { resourceKey } from "../key.ts";
 import { mergePatchOf } from "../merge-patch.ts";
 import { priorities } from "../priority.ts";
-import { trackingWish } from "../tracking/settings.ts";
+import { trackingPreference } from "../tracking/settings.ts";
 import { instantText } from "../time/instant.ts";
 import { weekdays } from "../time/local-time.ts";
 
@@ -178,7 +178,7 @@ export const preferences = partly
           "Which notification types are switched on, by key: all of a type, or its channels one by one. A type or a channel that is left out is on",
         example: { "report.weekly": false, "team.news": { email: false } },
       }),
-    tracking: trackingWish.meta({
+    tracking: trackingPreference.meta({
       description:
         "What senders may know of emails to the recipient: with false, opens or clicks are not tracked. What is left out is as senders ask",
       example: { opens: false },

@@ -3,7 +3,13 @@ import { resolveTracking, type TrackedMessage } from "./settings.ts";
 
 const both = { opens: true, clicks: true };
 const resolve = (message: Partial<TrackedMessage>) =>
-  resolveTracking({ campaign: null, type: null, wish: undefined, priority: "normal", ...message });
+  resolveTracking({
+    campaign: null,
+    type: null,
+    preference: undefined,
+    priority: "normal",
+    ...message,
+  });
 
 it("tracks nothing unless a campaign or a type asks for it, and the campaign has the last word", () => {
   expect(resolve({})).toEqual({ opens: false, clicks: false });
@@ -14,12 +20,12 @@ it("tracks nothing unless a campaign or a type asks for it, and the campaign has
 });
 
 it("tracks nothing that the recipient refuses, and nothing that they alone ask for", () => {
-  expect(resolve({ campaign: both, wish: { opens: false } })).toEqual({
+  expect(resolve({ campaign: both, preference: { opens: false } })).toEqual({
     opens: false,
     clicks: true,
   });
-  expect(resolve({ campaign: both, wish: { clicks: false } }).clicks).toBe(false);
-  expect(resolve({ wish: both })).toEqual({ opens: false, clicks: false });
+  expect(resolve({ campaign: both, preference: { clicks: false } }).clicks).toBe(false);
+  expect(resolve({ preference: both })).toEqual({ opens: false, clicks: false });
 });
 
 it("tracks clicks at most of mandatory types and critical messages", () => {

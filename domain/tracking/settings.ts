@@ -19,27 +19,32 @@ export type Tracking = z.output<typeof tracking>;
 
 export const noTracking: Tracking = { opens: false, clicks: false };
 
-/** A wish of a recipient: false always holds, and what is left out is as senders ask. */
-export const trackingWish = tracking.partial();
-type TrackingWish = z.output<typeof trackingWish>;
+/** A preference of a recipient: false always holds, and what is left out is as senders ask. */
+export const trackingPreference = tracking.partial();
+type TrackingPreference = z.output<typeof trackingPreference>;
 
 /** A message, as far as it decides what may be known of it. */
 export interface TrackedMessage {
   /** The settings of the campaign; null if it has none. */
   campaign: Tracking | null;
   type: { tracking: Tracking; mandatory: boolean } | null;
-  wish: TrackingWish | undefined;
+  preference: TrackingPreference | undefined;
   priority: Priority;
 }
 
 /** Finds what is tracked of a message. Of messages that come whatever their recipient has switched off, clicks are tracked at most. */
-export function resolveTracking({ campaign, type, wish, priority }: TrackedMessage): Tracking {
+export function resolveTracking({
+  campaign,
+  type,
+  preference,
+  priority,
+}: TrackedMessage): Tracking {
   const asked = campaign ?? type?.tracking ?? noTracking;
   if (!asked.opens && !asked.clicks) return noTracking;
   const isImposed = priority === "critical" || type?.mandatory === true;
   return {
-    opens: asked.opens && wish?.opens !== false && !isImposed,
-    clicks: asked.clicks && wish?.clicks !== false,
+    opens: asked.opens && preference?.opens !== false && !isImposed,
+    clicks: asked.clicks && preference?.clicks !== false,
   };
 }
 

@@ -159,7 +159,7 @@ describe("the form to sign up", () => {
     ).toBe(1);
   });
 
-  it("is shown again to whoever is too fast, too late or mistaken, and does nothing for programs", async () => {
+  it("is shown again to anybody who is too fast, too late or mistaken, and does nothing for programs", async () => {
     const { text } = await get("/s/news");
     const form = formOf(text);
     const email = "fast@example.org";

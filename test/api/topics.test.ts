@@ -143,7 +143,7 @@ describe("a subscription", () => {
       "requested",
     ]);
     expect(body.consent[0]).toMatchObject({ way: "recipient", locale: "en", textVersion: "1" });
-    // Whoever confirms wants email again.
+    // Anybody who confirms wants email again.
     expect(await api.prisma.suppression.count()).toBe(0);
     const kinds = (await api.send("GET", "/v1/events")).body.items;
     expect(kinds.map(({ kind, topic }: Record<string, string>) => [kind, topic])).toEqual([

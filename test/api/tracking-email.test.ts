@@ -114,8 +114,8 @@ describe("an email of a type that asks for tracking", () => {
   });
 
   it("tracks what its recipient has not refused", async () => {
-    const wish = { tracking: { opens: false } };
-    const { status } = await api.send("PATCH", "/v1/recipients/u1/preferences", wish);
+    const preference = { tracking: { opens: false } };
+    const { status } = await api.send("PATCH", "/v1/recipients/u1/preferences", preference);
     expect(status).toBe(200);
     const refused = await send("news", "u1");
     expect(await differencesOf(refused.id)).toEqual([expect.stringMatching(/links lead through/)]);

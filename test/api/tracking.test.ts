@@ -142,7 +142,7 @@ describe("the addresses of a tracked email", () => {
     expect(await engagements()).toEqual([]);
   });
 
-  it("count programs apart: HEAD, scanners, several links at once, and whoever follows the hidden link", async () => {
+  it("count programs apart: HEAD, scanners, several links at once, and anybody who follows the hidden link", async () => {
     const [head, scanner, several, hidden] = await Promise.all([
       addDelivery(),
       addDelivery(),

@@ -56,7 +56,7 @@ it("a topic is created, somebody signs up by its form and confirms, gets a campa
   await stranger.getByLabel("Name (freiwillig)").fill("Ada");
   await until(
     async () => {
-      // Whoever is too fast is asked to send it again.
+      // Anybody who is too fast is asked to send it again.
       const send = stranger.getByRole("button", { name: "Anmelden" });
       if (await send.isVisible()) await send.click();
       return stranger.getByRole("heading").textContent();

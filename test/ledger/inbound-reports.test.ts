@@ -179,7 +179,7 @@ describe("a returned message", () => {
     expect(await database.statuses()).toEqual({ failed: 1, sent: 1 });
     const ofCopy = { kind: "unsubscribed", addresses: ["boss@example.org"] } as const;
     expect((await report({ delivery: copied! }, ofCopy)).outcome).toBe("other");
-    // It may be whoever received the copy who complains.
+    // It may be the person with the copy who complains.
     await report({ delivery: copied! }, { kind: "complained" });
     expect(await readSuppressions()).toEqual([]);
     await report({ delivery: copied! }, { ...failed, addresses: ["NEW@example.org"] });

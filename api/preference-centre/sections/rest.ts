@@ -14,7 +14,7 @@ import {
   type Shown,
   shownValue,
 } from "../shown.ts";
-import { isTrackingAllowed, trackingWishes } from "../tracking.ts";
+import { isTrackingAllowed, trackingPreferences } from "../tracking.ts";
 import { weekdays } from "../../../domain/time/local-time.ts";
 import { type CentreWords, fill } from "../words/words.ts";
 
@@ -96,9 +96,9 @@ export function smartCard(shown: Shown): Html {
 function renderTracking(shown: Shown): Html {
   const { words, org } = shown.centre;
   const content = html`<p class="soft">${fill(words.trackingHelp, { org })}</p>
-    ${trackingWishes.map((wish) => {
-      const path = `tracking.${wish}` as const;
-      const isOn = isChecked(shown, "tracking", path, isTrackingAllowed(shown.centre, wish));
+    ${trackingPreferences.map((preference) => {
+      const path = `tracking.${preference}` as const;
+      const isOn = isChecked(shown, "tracking", path, isTrackingAllowed(shown.centre, preference));
       return html`<div class="item">
         <label class="check"
           ><input type="checkbox" name="${path}" ${isOn && html` checked`} />${words[path]}</label
