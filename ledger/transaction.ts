@@ -1,4 +1,4 @@
-import { Pool, type PoolClient, type PoolConfig } from "pg";
+import { DatabaseError, Pool, type PoolClient, type PoolConfig } from "pg";
 import type { Logger } from "../config/logger.ts";
 
 /**
@@ -20,29 +20,59 @@ export function openPool(
   return pool;
 }
 
-/** Runs `work` in a transaction: commits all its changes, or none if it throws. */
-export async function inTransaction<Result>(
+/** Runs `work` over one connection. A connection that broke is replaced in the pool. */
+async function onConnection<Result>(
   pool: Pool,
-  work: (client: PoolClient) => Promise<Result>,
+  work: (client: PoolClient, noteBroken: (error: Error) => void) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
   let broken: Error | undefined;
   // A connection may break between two statements, for example while PostgreSQL restarts. Without a listener that would end the process;
   // the next statement fails instead.
-  const onError = (error: Error) => {
+  const noteBroken = (error: Error) => {
     broken = error;
   };
-  client.on("error", onError);
+  client.on("error", noteBroken);
   try {
-    await client.query("BEGIN");
-    const result = await work(client);
-    await client.query("COMMIT");
-    return result;
-  } catch (error) {
-    await client.query("ROLLBACK").catch((rollbackError: Error) => (broken = rollbackError));
-    throw error;
+    return await work(client, noteBroken);
   } finally {
-    client.off("error", onError);
+    client.off("error", noteBroken);
     client.release(broken);
   }
 }
+
+/** Runs `work` in a transaction: commits all its changes, or none if it throws. */
+export const inTransaction = <Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> =>
+  onConnection(pool, async (client, noteBroken) => {
+    try {
+      await client.query("BEGIN");
+      const result = await work(client);
+      await client.query("COMMIT");
+      return result;
+    } catch (error) {
+      await client.query("ROLLBACK").catch(noteBroken);
+      throw error;
+    }
+  });
+
+/**
+ * Runs `work`, which executes one statement. If PostgreSQL refuses the statement, this rejects only when the statement has been undone:
+ * PostgreSQL reports an error before it frees the locks of the statement, and who tries again over another connection would find them held.
+ */
+export const runUntilUndone = <Result>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<Result>,
+): Promise<Result> =>
+  onConnection(pool, async (client, noteBroken) => {
+    try {
+      return await work(client);
+    } catch (error) {
+      // The next statement runs when the one before has ended altogether.
+      if (error instanceof DatabaseError) await client.query("SELECT").catch(noteBroken);
+      else noteBroken(error as Error);
+      throw error;
+    }
+  });

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { acceptDeliveries, type AcceptRequest, type AcceptRow } from "../../ledger/accept.ts";
 import { createGatherer } from "../../lib/gathering.ts";
 import type { Execute } from "../../ledger/sql.ts";
+import { runUntilUndone } from "../../ledger/transaction.ts";
 import type { ChosenRoutes } from "./choose-routes.ts";
 import { isUndone } from "../http/database-errors.ts";
 
@@ -25,7 +26,7 @@ export type AcceptTogether = (
 
 /** Creates the function that writes simultaneous requests in one statement. An API process has one. */
 export function createAcceptTogether(deps: {
-  pool: Pick<Pool, "query">;
+  pool: Pool;
   mailboxShards: number;
 }): AcceptTogether {
   const { pool, mailboxShards } = deps;
@@ -33,7 +34,9 @@ export function createAcceptTogether(deps: {
     (await acceptDeliveries(pool, [request], { mailboxShards, wait: true }))[0]!;
   const gather = createGatherer({
     doTogether: (requests: readonly AcceptRequest[]) =>
-      acceptDeliveries(pool, requests, { mailboxShards, wait: false }),
+      runUntilUndone(pool, (client) =>
+        acceptDeliveries(client, requests, { mailboxShards, wait: false }),
+      ),
     doApart: acceptApart,
     isOneItemsFault: isUndone,
     most: maxRequests,
