@@ -10,7 +10,7 @@ import type { ConsoleDetails, ConsoleResult } from "./console.ts";
 import type { FeedbackResult } from "./feedback.ts";
 import type { LatencyDetails, LatencyResult } from "./latency.ts";
 import { percentile } from "./percentile.ts";
-import type { TrackingDetails, TrackingResult } from "./tracking.ts";
+import type { CampaignFigures, TrackingDetails, TrackingResult } from "./tracking.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
 
 const workLines = (work: DatabaseWork) =>
@@ -241,19 +241,28 @@ export function printOverload({ attacks, seconds, quiet, attacked }: OverloadRes
   );
 }
 
+const campaignLines = (
+  name: string,
+  { perSecond, workerMicros, postgresMicros }: CampaignFigures,
+): (readonly [string, number])[] => [
+  [`${name}, messages a second`, perSecond],
+  ["  microseconds of the worker's CPU time a message", workerMicros],
+  ["  microseconds of PostgreSQL's CPU time a message", postgresMicros],
+];
+
 export function printTracking(result: TrackingResult, details: TrackingDetails): void {
   process.stdout.write(
     `\nTracking\n${table([
       ["microseconds of CPU time in which a token is signed", result.tokenMicros],
       ["requests for images and links a second", result.hitsPerSecond],
       ["  99th percentile in milliseconds", result.hitP99Ms],
-      [
-        "a campaign without tracking and List-Unsubscribe, messages a second",
-        details.plainPerSecond,
-      ],
-      ["a campaign with both, messages a second", details.trackedPerSecond],
+      ...campaignLines(
+        "a campaign without tracking, List-Unsubscribe and return addresses",
+        details.plain,
+      ),
+      ...campaignLines("a campaign with the three", details.tracked),
       ["  share of the rate that is lost", result.campaignSlowdown],
-      ["the same, signed with RSA and Ed25519, messages a second", details.signedPerSecond],
+      ...campaignLines("the same, signed with RSA and Ed25519", details.signed),
       ["  share of the rate that is lost", result.dkimSlowdown],
     ])}\n`,
   );

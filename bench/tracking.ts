@@ -12,6 +12,7 @@ import { measureCalls } from "./measure-calls.ts";
 import { data } from "./message.ts";
 import { percentile } from "./percentile.ts";
 import { prepareService } from "./prepare-service.ts";
+import { meterProcesses } from "./processes.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 
 export interface TrackingBench {
@@ -37,9 +38,16 @@ export interface TrackingResult {
 /** Figures that are printed but not stored. */
 export interface TrackingDetails {
   recipients: number;
-  plainPerSecond: number;
-  trackedPerSecond: number;
-  signedPerSecond: number;
+  plain: CampaignFigures;
+  tracked: CampaignFigures;
+  signed: CampaignFigures;
+}
+
+/** What campaigns of one kind cost: medians. */
+export interface CampaignFigures {
+  perSecond: number;
+  workerMicros: number;
+  postgresMicros: number;
 }
 
 const rounds = 3;
@@ -71,29 +79,31 @@ export async function benchTracking(
   try {
     const tokenMicros = measureTokens();
     const signing = { ...returning, DKIM_KEYS: writeKeys(folder) };
-    const measured = await withStack(options, sink, {}, (stack, plain) =>
-      withStack(options, sink, returning, (_, tracked) =>
-        withStack(options, sink, signing, async (__, signed) => {
-          const rates = await measureCampaigns({ recipients, say }, [
-            { name: "plain", service: plain, type: "bench.plain" },
-            { name: "tracked", service: tracked, type: "bench.tracked" },
-            { name: "signed", service: signed, type: "bench.tracked" },
+    const measured = await withStack(options, sink, {}, (plain) =>
+      withStack(options, sink, returning, (tracked) =>
+        withStack(options, sink, signing, async (signed) => {
+          const campaigns = await measureCampaigns({ recipients, say }, [
+            { name: "plain", of: plain, type: "bench.plain" },
+            { name: "tracked", of: tracked, type: "bench.tracked" },
+            { name: "signed", of: signed, type: "bench.tracked" },
           ]);
           say(`requesting ${options.hits} images and links`);
-          return { rates, hits: await measureHits(stack, options.hits) };
+          return { campaigns, hits: await measureHits(plain.stack, options.hits) };
         }),
       ),
     );
-    const plainPerSecond = percentile(measured.rates.plain!, 0.5);
-    const trackedPerSecond = percentile(measured.rates.tracked!, 0.5);
-    const signedPerSecond = percentile(measured.rates.signed!, 0.5);
+    const [plain, tracked, signed] = measured.campaigns.map(medianOf) as [
+      CampaignFigures,
+      CampaignFigures,
+      CampaignFigures,
+    ];
     return {
       bench: "tracking",
       tokenMicros,
       ...measured.hits,
-      campaignSlowdown: 1 - trackedPerSecond / plainPerSecond,
-      dkimSlowdown: 1 - signedPerSecond / trackedPerSecond,
-      details: { recipients, plainPerSecond, trackedPerSecond, signedPerSecond },
+      campaignSlowdown: 1 - tracked.perSecond / plain.perSecond,
+      dkimSlowdown: 1 - signed.perSecond / tracked.perSecond,
+      details: { recipients, plain, tracked, signed },
     };
   } finally {
     await sink.stop();
@@ -115,11 +125,16 @@ function measureTokens(): number {
   return (user + system) / signedTokens;
 }
 
+interface PreparedStack {
+  stack: TemporaryStack;
+  service: Service;
+}
+
 async function withStack<Result>(
   { environment, recipients, say }: TrackingBench,
   sink: Sink,
   added: NodeJS.ProcessEnv,
-  work: (stack: TemporaryStack, service: Service) => Promise<Result>,
+  work: (prepared: PreparedStack) => Promise<Result>,
 ): Promise<Result> {
   say("starting the stack");
   const stack = await startTemporaryStack({
@@ -137,7 +152,7 @@ async function withStack<Result>(
       });
       if (status !== 201) throw new Error(`the type was answered with ${status}`);
     }
-    return await work(stack, service);
+    return await work({ stack, service });
   } finally {
     await stack.stop();
   }
@@ -145,42 +160,69 @@ async function withStack<Result>(
 
 interface MeasuredKind {
   name: string;
-  service: Service;
+  of: PreparedStack;
   /** The key of the notification type. */
   type: string;
 }
 
-/** The rates of campaigns, whose kinds take turns. The first round warms up. */
+/** Sends campaigns, whose kinds take turns. The first round warms up. Returns the figures of the others for each kind. */
 async function measureCampaigns(
   { recipients, say }: Pick<TrackingBench, "recipients" | "say">,
   kinds: readonly MeasuredKind[],
-): Promise<Record<string, number[]>> {
-  const rates: Record<string, number[]> = {};
+): Promise<CampaignFigures[][]> {
+  const figures = kinds.map((): CampaignFigures[] => []);
   for (let round = 0; round <= rounds; round += 1)
-    for (const { name, service, type } of kinds) {
-      say(`sending a ${name} campaign to ${recipients}`);
-      const id = await service.createCampaign({
-        name: `${name} ${round}`,
-        template: { key: "weekly" },
-        type,
-        audience: { all: true },
-        data,
-      });
-      const startedAt = Date.now();
-      await service.startCampaign(id);
-      let finishedAt: Date | null = null;
-      while (finishedAt === null) {
-        await sleep(pollMs);
-        ({ finishedAt } = await service.campaign(id));
-      }
-      const account = await service.reconciliation(id);
-      if (account.audience !== recipients || account.sent !== recipients)
-        throw new Error(`the ledger does not add up: ${JSON.stringify(account)}`);
-      if (round === 0) continue;
-      const perSecond = (recipients * 1_000) / (finishedAt.getTime() - startedAt);
-      (rates[name] ??= []).push(perSecond);
+    for (const [place, kind] of kinds.entries()) {
+      say(`sending a ${kind.name} campaign to ${recipients}`);
+      const measured = await measureCampaign(recipients, kind);
+      if (round > 0) figures[place]!.push(measured);
     }
-  return rates;
+  return figures;
+}
+
+async function measureCampaign(
+  recipients: number,
+  { name, of: { service, stack }, type }: MeasuredKind,
+): Promise<CampaignFigures> {
+  const id = await service.createCampaign({
+    name,
+    template: { key: "weekly" },
+    type,
+    audience: { all: true },
+    data,
+  });
+  const { worker, postgres } = stack.pids();
+  const meter = meterProcesses({ worker, postgres });
+  const startedAt = Date.now();
+  await service.startCampaign(id);
+  let finishedAt: Date | null = null;
+  while (finishedAt === null) {
+    await sleep(pollMs);
+    ({ finishedAt } = await service.campaign(id));
+  }
+  const cpu = meter.cpuSeconds();
+  const account = await service.reconciliation(id);
+  if (account.audience !== recipients || account.sent !== recipients)
+    throw new Error(`the ledger does not add up: ${JSON.stringify(account)}`);
+  const micros = (seconds: number) => (seconds * 1e6) / recipients;
+  return {
+    perSecond: (recipients * 1_000) / (finishedAt.getTime() - startedAt),
+    workerMicros: micros(cpu.worker),
+    postgresMicros: micros(cpu.postgres),
+  };
+}
+
+function medianOf(all: readonly CampaignFigures[]): CampaignFigures {
+  const median = (name: keyof CampaignFigures) =>
+    percentile(
+      all.map((one) => one[name]),
+      0.5,
+    );
+  return {
+    perSecond: median("perSecond"),
+    workerMicros: median("workerMicros"),
+    postgresMicros: median("postgresMicros"),
+  };
 }
 
 /** Requests images and links of different messages by turns. */

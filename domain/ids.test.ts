@@ -1,15 +1,27 @@
 import fc from "fast-check";
+import { TypeID } from "typeid-js";
 import { describe, expect, it } from "vitest";
 import {
   creationOf,
   firstUuidAt,
+  formatUuid,
   idPrefixes,
   newUuid,
   parsePublicId,
   publicId,
   publicIdPattern,
   type IdKind,
+  writeUuid,
 } from "./ids.ts";
+
+/** The UUID that TypeID's library reads; null for a text that it refuses. */
+function uuidOf(prefix: string, suffix: string): string | null {
+  try {
+    return formatUuid(Buffer.from(TypeID.fromString(`${prefix}_${suffix}`, prefix).toUUIDBytes()));
+  } catch {
+    return null;
+  }
+}
 
 const kinds = fc.constantFrom(...(Object.keys(idPrefixes) as IdKind[]));
 
@@ -19,6 +31,37 @@ describe("ids", () => {
       fc.property(kinds, kinds, fc.uuid(), (kind, other, uuid) => {
         expect(parsePublicId(kind, publicId(kind, uuid))).toBe(uuid);
         if (other !== kind) expect(parsePublicId(other, publicId(kind, uuid))).toBeNull();
+      }),
+    );
+  });
+
+  it("are TypeIDs, as its own library writes and reads them", () => {
+    const suffix = fc.oneof(
+      fc.string({
+        unit: fc.constantFrom(..."0123456789abcdefghjkmnpqrstvwxyz"),
+        minLength: 26,
+        maxLength: 26,
+      }),
+      fc.string({ unit: fc.constantFrom(..."01789AZilou-_"), minLength: 25, maxLength: 27 }),
+    );
+    fc.assert(
+      fc.property(kinds, fc.uuid(), suffix, (kind, uuid, text) => {
+        const prefix = idPrefixes[kind];
+        expect(publicId(kind, uuid)).toBe(TypeID.fromUUID(prefix, uuid).toString());
+        expect(parsePublicId(kind, `${prefix}_${text}`)).toBe(uuidOf(prefix, text));
+      }),
+    );
+    for (const end of ["0".repeat(26), `7${"z".repeat(25)}`, `8${"0".repeat(25)}`])
+      expect(parsePublicId("delivery", `dlv_${end}`)).toBe(uuidOf("dlv", end));
+  });
+
+  it("are written as 16 bytes", () => {
+    fc.assert(
+      fc.property(fc.uuid(), (uuid) => {
+        const bytes = Buffer.alloc(18);
+        writeUuid(bytes, uuid, 1);
+        expect(formatUuid(bytes.subarray(1, 17))).toBe(uuid);
+        expect([bytes[0], bytes[17]]).toEqual([0, 0]);
       }),
     );
   });

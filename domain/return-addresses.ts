@@ -1,5 +1,5 @@
 import { base32, createCompactTokens } from "./compact-tokens.ts";
-import { formatUuid } from "./ids.ts";
+import { formatUuid, writeUuid } from "./ids.ts";
 import type { ActionTarget } from "./tokens.ts";
 
 /** What the recipient of a mail to one of our return addresses does with it: it is a report about the message, or it unsubscribes. */
@@ -43,7 +43,7 @@ export function createReturnAddresses(secrets: readonly string[], domain: string
       const content = Buffer.allocUnsafe(contentBytes);
       const [flags, id] = "group" in message ? [isGroup, message.group] : [0, message.delivery];
       content[0] = flags;
-      content.write(id.replaceAll("-", ""), 1, "hex");
+      writeUuid(content, id, 1);
       return `${letters[kind]}+${tokens[kind].sign(content)}${ending}`;
     },
     read(address) {

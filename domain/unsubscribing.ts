@@ -1,5 +1,5 @@
 import { createCompactTokens } from "./compact-tokens.ts";
-import { formatUuid } from "./ids.ts";
+import { formatUuid, writeUuid } from "./ids.ts";
 import type { Priority } from "./priority.ts";
 import type { ActionTarget } from "./tokens.ts";
 
@@ -61,10 +61,12 @@ export function createUnsubscribeTokens(secrets: readonly string[]): Unsubscribe
   return {
     sign({ recipientId, typeId, topicId, message }) {
       const [id, group] = "group" in message ? [message.group, isGroup] : [message.delivery, 0];
-      const ids = `${recipientId}${id}${topicId ?? typeId ?? ""}`.replaceAll("-", "");
-      const content = Buffer.allocUnsafe(1 + ids.length / 2);
+      const scope = topicId ?? typeId;
+      const content = Buffer.allocUnsafe(1 + (scope === null ? 2 : 3) * idBytes);
       content[0] = (topicId !== null ? hasTopic : typeId !== null ? hasType : 0) | group;
-      content.write(ids, 1, "hex");
+      writeUuid(content, recipientId, 1);
+      writeUuid(content, id, 1 + idBytes);
+      if (scope !== null) writeUuid(content, scope, 1 + 2 * idBytes);
       return tokens.sign(content);
     },
     verify(token) {

@@ -1,5 +1,5 @@
 import { createCompactTokens } from "../compact-tokens.ts";
-import { formatUuid } from "../ids.ts";
+import { formatUuid, writeUuid } from "../ids.ts";
 import type { ActionTarget } from "../tokens.ts";
 
 /** What the address with a token does: it reports that the message was opened, leads to one of its links, or shows it. */
@@ -45,7 +45,7 @@ export function createTrackingTokens(secrets: readonly string[]): TrackingTokens
       const [id, flags] = "group" in message ? [message.group, isGroup] : [message.delivery, 0];
       const content = Buffer.allocUnsafe(1 + idBytes);
       content[0] = flags;
-      content.write(id.replaceAll("-", ""), 1, "hex");
+      writeUuid(content, id, 1);
       return messages[purpose].sign(content);
     },
     verifyMessage(purpose, token) {
@@ -55,11 +55,14 @@ export function createTrackingTokens(secrets: readonly string[]): TrackingTokens
       return content[0]! & isGroup ? { group: id } : { delivery: id };
     },
     signLink({ number, campaignId, url }) {
-      const head = Buffer.alloc(1 + numberBytes);
-      head[0] = campaignId === null ? 0 : hasCampaign;
-      head.writeUInt32BE(number, 1);
-      const campaign = Buffer.from((campaignId ?? "").replaceAll("-", ""), "hex");
-      return links.sign(Buffer.concat([head, campaign, Buffer.from(url)]));
+      const idAt = 1 + numberBytes;
+      const urlAt = idAt + (campaignId === null ? 0 : idBytes);
+      const content = Buffer.allocUnsafe(urlAt + Buffer.byteLength(url));
+      content[0] = campaignId === null ? 0 : hasCampaign;
+      content.writeUInt32BE(number, 1);
+      if (campaignId !== null) writeUuid(content, campaignId, idAt);
+      content.write(url, urlAt);
+      return links.sign(content);
     },
     verifyLink(token) {
       const content = links.verify(token);

@@ -31,7 +31,8 @@ interface CompiledMessage {
   /** The encoded literals of the text part; empty if it has no template of its own. */
   text: readonly string[];
   html: readonly string[];
-  /** Whether it has the address at which a browser shows the message. */
+  /** Whether it has the address at which the recipient unsubscribes, and the one at which a browser shows the message. */
+  namesUnsubscribing: boolean;
   namesView: boolean;
   /** Null if no link is changed, and nothing is tracked. */
   links: ChangedLinks | null;
@@ -127,7 +128,7 @@ export function createComposer({
       const message = messageOf(templateVersionId, content, recipient.locale, request.tracking);
       const changed = message.links;
       const scope = emailScope(recipient, request.data, request.actions, {
-        unsubscribeUrl: request.list?.unsubscribeUrl,
+        unsubscribeUrl: message.namesUnsubscribing ? request.list?.unsubscribeUrl : undefined,
         preferencesUrl: request.preferencesUrl,
         browserUrl: message.namesView ? messageLinks?.viewUrl(messageId) : undefined,
       });
@@ -234,6 +235,7 @@ const idHeader = (messageId: string) =>
 
 function compileMessage(content: TemplateContent, locale: string | null): CompiledMessage {
   const email = compileEmail(content, locale);
+  const source = JSON.stringify(content);
   // "=_" cannot occur in quoted-printable text.
   const boundary = `=_${randomBytes(12).toString("hex")}`;
   const part = (type: string) =>
@@ -246,7 +248,8 @@ function compileMessage(content: TemplateContent, locale: string | null): Compil
     closing: `\r\n--${boundary}--\r\n`,
     text: typeof email.text === "function" ? [] : encodeLiterals(email.text),
     html: encodeLiterals(email.html),
-    namesView: JSON.stringify(content).includes("browserUrl"),
+    namesUnsubscribing: source.includes("unsubscribeUrl"),
+    namesView: source.includes("browserUrl"),
     links: null,
   };
 }
