@@ -10,7 +10,8 @@ import type { ConsoleDetails, ConsoleResult } from "./console.ts";
 import type { FeedbackResult } from "./feedback.ts";
 import type { LatencyDetails, LatencyResult } from "./latency.ts";
 import { percentile } from "./percentile.ts";
-import type { CampaignFigures, TrackingDetails, TrackingResult } from "./tracking.ts";
+import type { CampaignFigures } from "./measure-campaign.ts";
+import type { TrackingDetails, TrackingResult } from "./tracking.ts";
 import type { MailboxDetails, MailboxResult } from "./mailbox.ts";
 
 const workLines = (work: DatabaseWork) =>
@@ -243,11 +244,12 @@ export function printOverload({ attacks, seconds, quiet, attacked }: OverloadRes
 
 const campaignLines = (
   name: string,
-  { perSecond, workerMicros, postgresMicros }: CampaignFigures,
+  { perSecond, workerMicros, postgresMicros, walBytes }: CampaignFigures,
 ): (readonly [string, number])[] => [
   [`${name}, messages a second`, perSecond],
   ["  microseconds of the worker's CPU time a message", workerMicros],
   ["  microseconds of PostgreSQL's CPU time a message", postgresMicros],
+  ["  bytes of WAL a message", walBytes],
 ];
 
 export function printTracking(result: TrackingResult, details: TrackingDetails): void {
@@ -264,6 +266,14 @@ export function printTracking(result: TrackingResult, details: TrackingDetails):
       ["  share of the rate that is lost", result.campaignSlowdown],
       ...campaignLines("the same, signed with RSA and Ed25519", details.signed),
       ["  share of the rate that is lost", result.dkimSlowdown],
+      ...campaignLines("a campaign without numbers", details.analytics.campaign.without),
+      ...campaignLines("a campaign with numbers", details.analytics.campaign.with),
+      ["  share of the rate that is lost", result.analyticsSlowdown],
+      ...campaignLines(
+        "notifications of 50 types without numbers",
+        details.analytics.mixed.without,
+      ),
+      ...campaignLines("notifications of 50 types with numbers", details.analytics.mixed.with),
     ])}\n`,
   );
 }

@@ -2,17 +2,22 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Pool } from "undici";
-import type { Service } from "../cli/demo/service.ts";
 import { startTemporaryStack, type TemporaryStack } from "../cli/demo/temporary-stack.ts";
 import { newUuid } from "../domain/ids.ts";
 import { createTrackingTokens } from "../domain/tracking/tokens.ts";
+import { type AnalyticsCost, measureAnalyticsCost } from "./analytics-cost.ts";
 import { measureCalls } from "./measure-calls.ts";
-import { data } from "./message.ts";
+import {
+  type CampaignFigures,
+  createType,
+  type MeasuredCampaign,
+  measureCampaign,
+  medianOf,
+  type PreparedStack,
+} from "./measure-campaign.ts";
 import { percentile } from "./percentile.ts";
 import { prepareService } from "./prepare-service.ts";
-import { meterProcesses } from "./processes.ts";
 import { type Sink, startSink } from "./sink-process.ts";
 
 export interface TrackingBench {
@@ -33,6 +38,8 @@ export interface TrackingResult {
   campaignSlowdown: number;
   /** The share of that rate that is lost if messages are signed with RSA and Ed25519 besides. */
   dkimSlowdown: number;
+  /** The share of the rate of a campaign that is lost while its numbers are added to those of reports and lists. */
+  analyticsSlowdown: number;
 }
 
 /** Figures that are printed but not stored. */
@@ -41,13 +48,7 @@ export interface TrackingDetails {
   plain: CampaignFigures;
   tracked: CampaignFigures;
   signed: CampaignFigures;
-}
-
-/** What campaigns of one kind cost: medians. */
-export interface CampaignFigures {
-  perSecond: number;
-  workerMicros: number;
-  postgresMicros: number;
+  analytics: AnalyticsCost;
 }
 
 const rounds = 3;
@@ -55,7 +56,6 @@ const connections = 10;
 const warmUpHits = 2_000;
 const callers = 16;
 const signedTokens = 100_000;
-const pollMs = 50;
 
 /** The receiver of returned messages listens on any port: nothing is returned. */
 const returning = { BOUNCE_DOMAIN: "bounces.example.org", INBOUND_PORT: "0" };
@@ -83,15 +83,17 @@ export async function benchTracking(
       withStack(options, sink, returning, (tracked) =>
         withStack(options, sink, signing, async (signed) => {
           const campaigns = await measureCampaigns({ recipients, say }, [
-            { name: "plain", of: plain, type: "bench.plain" },
-            { name: "tracked", of: tracked, type: "bench.tracked" },
-            { name: "signed", of: signed, type: "bench.tracked" },
+            { name: "plain", on: plain, type: "bench.plain" },
+            { name: "tracked", on: tracked, type: "bench.tracked" },
+            { name: "signed", on: signed, type: "bench.tracked" },
           ]);
+          const analytics = await measureAnalyticsCost(plain, sink, recipients, say);
           say(`requesting ${options.hits} images and links`);
-          return { campaigns, hits: await measureHits(plain.stack, options.hits) };
+          return { campaigns, analytics, hits: await measureHits(plain.stack, options.hits) };
         }),
       ),
     );
+    const { analytics } = measured;
     const [plain, tracked, signed] = measured.campaigns.map(medianOf) as [
       CampaignFigures,
       CampaignFigures,
@@ -103,7 +105,9 @@ export async function benchTracking(
       ...measured.hits,
       campaignSlowdown: 1 - tracked.perSecond / plain.perSecond,
       dkimSlowdown: 1 - signed.perSecond / tracked.perSecond,
-      details: { recipients, plain, tracked, signed },
+      analyticsSlowdown:
+        1 - analytics.campaign.with.perSecond / analytics.campaign.without.perSecond,
+      details: { recipients, plain, tracked, signed, analytics },
     };
   } finally {
     await sink.stop();
@@ -125,11 +129,6 @@ function measureTokens(): number {
   return (user + system) / signedTokens;
 }
 
-interface PreparedStack {
-  stack: TemporaryStack;
-  service: Service;
-}
-
 async function withStack<Result>(
   { environment, recipients, say }: TrackingBench,
   sink: Sink,
@@ -144,25 +143,15 @@ async function withStack<Result>(
   });
   try {
     const service = await prepareService(stack, recipients);
-    for (const type of types) {
-      const { status } = await fetch(`${stack.urls.api}/v1/notification-types`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${stack.apiKey}`, "content-type": "application/json" },
-        body: JSON.stringify(type),
-      });
-      if (status !== 201) throw new Error(`the type was answered with ${status}`);
-    }
+    for (const type of types) await createType(stack, type);
     return await work({ stack, service });
   } finally {
     await stack.stop();
   }
 }
 
-interface MeasuredKind {
+interface MeasuredKind extends MeasuredCampaign {
   name: string;
-  of: PreparedStack;
-  /** The key of the notification type. */
-  type: string;
 }
 
 /** Sends campaigns, whose kinds take turns. The first round warms up. Returns the figures of the others for each kind. */
@@ -174,55 +163,10 @@ async function measureCampaigns(
   for (let round = 0; round <= rounds; round += 1)
     for (const [place, kind] of kinds.entries()) {
       say(`sending a ${kind.name} campaign to ${recipients}`);
-      const measured = await measureCampaign(recipients, kind);
+      const measured = await measureCampaign(kind, recipients);
       if (round > 0) figures[place]!.push(measured);
     }
   return figures;
-}
-
-async function measureCampaign(
-  recipients: number,
-  { name, of: { service, stack }, type }: MeasuredKind,
-): Promise<CampaignFigures> {
-  const id = await service.createCampaign({
-    name,
-    template: { key: "weekly" },
-    type,
-    audience: { all: true },
-    data,
-  });
-  const { worker, postgres } = stack.pids();
-  const meter = meterProcesses({ worker, postgres });
-  const startedAt = Date.now();
-  await service.startCampaign(id);
-  let finishedAt: Date | null = null;
-  while (finishedAt === null) {
-    await sleep(pollMs);
-    ({ finishedAt } = await service.campaign(id));
-  }
-  const cpu = meter.cpuSeconds();
-  const account = await service.reconciliation(id);
-  if (account.audience !== recipients || account.sent !== recipients)
-    throw new Error(`the ledger does not add up: ${JSON.stringify(account)}`);
-  const micros = (seconds: number) => (seconds * 1e6) / recipients;
-  return {
-    perSecond: (recipients * 1_000) / (finishedAt.getTime() - startedAt),
-    workerMicros: micros(cpu.worker),
-    postgresMicros: micros(cpu.postgres),
-  };
-}
-
-function medianOf(all: readonly CampaignFigures[]): CampaignFigures {
-  const median = (name: keyof CampaignFigures) =>
-    percentile(
-      all.map((one) => one[name]),
-      0.5,
-    );
-  return {
-    perSecond: median("perSecond"),
-    workerMicros: median("workerMicros"),
-    postgresMicros: median("postgresMicros"),
-  };
 }
 
 /** Requests images and links of different messages by turns. */

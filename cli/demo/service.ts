@@ -87,6 +87,7 @@ export interface NewCampaign {
 export interface NewNotification {
   recipients: string[];
   template: { key: string };
+  type?: string;
   data?: Record<string, unknown>;
   priority?: "critical" | "high" | "normal" | "low";
   sendAt?: string;
