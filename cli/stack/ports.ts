@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import { waitUntil } from "./wait.ts";
 
@@ -63,11 +64,14 @@ export async function choosePorts(
   return chosen;
 }
 
+/** Ports below those from which systems take the ports of outgoing connections, any of which might take a port before it is used. */
+const quietPorts = { first: 10_000, count: 22_000 };
+
 /** Finds a port of 127.0.0.1 that is free now. */
 export async function freePort(except: ReadonlySet<number> = new Set()): Promise<number> {
   for (;;) {
-    const port = await tryPort(0);
-    if (port !== null && !except.has(port)) return port;
+    const port = quietPorts.first + randomInt(quietPorts.count);
+    if (!except.has(port) && (await isFree(port))) return port;
   }
 }
 
@@ -79,18 +83,11 @@ async function nextFree(first: number, except: ReadonlySet<number>): Promise<num
 }
 
 /** Whether `port` is free now. */
-export const isFree = async (port: number) => (await tryPort(port)) !== null;
-
-/** Listens on `port` for a moment (0 means any port) and resolves with the port; null if it is in use. */
-function tryPort(port: number): Promise<number | null> {
-  return new Promise((resolve, reject) => {
+export const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) =>
-      error.code === "EADDRINUSE" || error.code === "EACCES" ? resolve(null) : reject(error),
+      error.code === "EADDRINUSE" || error.code === "EACCES" ? resolve(false) : reject(error),
     );
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : null));
-    });
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
-}
