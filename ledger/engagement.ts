@@ -83,6 +83,17 @@ const named = `
     WHERE r.erased_at IS NULL AND (:recipientId::uuid IS NULL OR n.recipient_id = :recipientId::uuid)
   )`;
 
+/**
+ * An erasure waits until the engagement is committed, and then removes it; or this waits for the erasure, and then the recipient owns nothing. It comes
+ * before the locks of deliveries and engagements, because an erasure locks in this order.
+ */
+const lockOwnersStatement = defineStatement<Marks>(
+  `SELECT FROM recipients WHERE id = ANY (ARRAY(
+     SELECT recipient_id FROM deliveries WHERE id = ANY(:ids::uuid[]) UNION SELECT recipient_id FROM deliveries WHERE group_id = ANY(:ids::uuid[])
+   )) ORDER BY id FOR KEY SHARE`,
+  "lock-owners",
+);
+
 /** Retention removes no delivery while its engagement is recorded, so that no engagement is left behind alone. */
 const lockStatement = defineStatement<Marks>(
   "SELECT id FROM ended_deliveries WHERE id = ANY(:ids::uuid[]) OR group_id = ANY(:ids::uuid[]) ORDER BY id FOR KEY SHARE",
@@ -200,6 +211,7 @@ export async function recordEngagements(
     counts: marks.map(({ count }) => count),
     recipientId,
   };
+  await execute(lockOwnersStatement, values);
   await execute(lockStatement, values);
   await execute(addRowsStatement, values);
   const rows = await execute(markStatement, values);

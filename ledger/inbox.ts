@@ -8,6 +8,7 @@ import type {
 import { changeItem, maxCounted } from "../domain/inbox.ts";
 import { newestUuid } from "../domain/ids.ts";
 import { engagementsNow, recordEngagements } from "./engagement.ts";
+import { lockRecipients } from "./lock-recipients.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
 interface Adding {
@@ -241,6 +242,7 @@ export async function changeInboxItem(
   change: ItemChange,
   now: Date,
 ): Promise<ChangedItem | null> {
+  await lockRecipients(execute, [recipientId]);
   const [item] = await execute(lockStatement, { id, recipientId });
   if (!item) return null;
   const next = changeItem(item, change, now);
@@ -298,6 +300,7 @@ export async function markInboxItems(
   const { recipientId } = marking;
   const upTo = await findArrival(execute, { id, recipientId });
   if (!upTo) return null;
+  await lockRecipients(execute, [recipientId]);
   const marked = await execute(markStatements[mark], { ...marking, ...upTo });
   const itemIds = marked.map((item) => item.id);
   await recordEngagements(execute, engagementsNow(itemIds, mark), recipientId);

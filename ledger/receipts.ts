@@ -31,10 +31,11 @@ export async function recordReceipt(
   const members = await execute(membersStatement(target), named);
   if (members.length === 0) return false;
   const ids = members.map(({ id }) => id);
-  await markDelivered(execute, ids, "push");
+  // This locks the recipient, which an erasure locks before the deliveries.
   await recordEngagements(execute, [
     ...engagementsNow(ids, "delivered"),
     ...engagementsNow(ids, level),
   ]);
+  await markDelivered(execute, ids, "push");
   return true;
 }

@@ -1,4 +1,5 @@
 import { stageOfLeg } from "../domain/policy/route.ts";
+import { lockRecipients } from "./lock-recipients.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 
 /* Ended deliveries become open ones again when an operator retries them, and when a returned message goes on on another channel. */
@@ -14,10 +15,6 @@ const lockCampaignsStatement = defineStatement<
   { id: string; over: boolean }
 >(
   "SELECT id, status = 'cancelled' OR recalled_at IS NOT NULL AS over FROM campaigns WHERE id = ANY(:ids::uuid[]) ORDER BY id FOR NO KEY UPDATE",
-);
-
-const lockRecipientsStatement = defineStatement<{ ids: readonly string[] }, { id: string }>(
-  "SELECT id FROM recipients WHERE id = ANY(:ids::uuid[]) AND erased_at IS NULL ORDER BY id FOR KEY SHARE",
 );
 
 const reopenCampaignsStatement = defineStatement<{ ids: readonly string[] }, { id: string }>(
@@ -38,10 +35,9 @@ export async function lockSources(
   });
   const over = idsOf(campaigns.filter((campaign) => campaign.over));
   const isOver = ({ campaignId }: Sourced) => campaignId !== null && over.has(campaignId);
-  const recipients = idsOf(
-    await execute(lockRecipientsStatement, {
-      ids: distinct(deliveries.filter((one) => !isOver(one)).map(({ recipientId }) => recipientId)),
-    }),
+  const recipients = await lockRecipients(
+    execute,
+    distinct(deliveries.map(({ recipientId }) => recipientId)),
   );
   return { isOver, isAlive: ({ recipientId }) => recipients.has(recipientId) };
 }

@@ -71,10 +71,14 @@ interface HitRow extends Hit {
   handedOverAtMs: number | null;
 }
 
-/** Takes the hits that are due, and reads the others of their messages. */
+/**
+ * Takes the hits that are due, and reads the others of their messages. Hits of a recipient who is being erased are left to the erasure: it waits for the
+ * hits that this has locked, so that this must not wait for the recipient.
+ */
 const takeStatement = defineStatement<object, HitRow>(
   `WITH due AS MATERIALIZED (
-     SELECT id, message_id, at FROM engagement_events WHERE due_at <= ledger_now() ORDER BY due_at LIMIT ${judgedTogether} FOR UPDATE SKIP LOCKED
+     SELECT h.id, h.message_id, h.at FROM engagement_events h JOIN recipients o ON o.id = h.recipient_id
+     WHERE h.due_at <= ledger_now() ORDER BY h.due_at LIMIT ${judgedTogether} FOR UPDATE OF h SKIP LOCKED FOR KEY SHARE OF o SKIP LOCKED
    ),
    named AS MATERIALIZED (SELECT message_id, min(at) AS first_at FROM due GROUP BY message_id)
    SELECT e.id::text, e.message_id AS "messageId", e.kind, e.link, e.suspicion, ${inMs("e.at")} AS "atMs",

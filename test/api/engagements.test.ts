@@ -6,7 +6,8 @@ import {
   engagementsNow,
   recordEngagements,
 } from "../../ledger/engagement.ts";
-import { executeOn } from "../../ledger/sql.ts";
+import { erasePerson } from "../../ledger/erasure.ts";
+import { type Execute, executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { insertPushDeliveries } from "../support/push-deliveries.ts";
 import { type Api, seed, startApi } from "./harness.ts";
@@ -87,5 +88,41 @@ describe("engagements", () => {
     await api.send("DELETE", `/v1/recipients/u1`);
     expect(await record(engagementsNow([erased!], "read"))).toEqual([]);
     expect(await api.prisma.engagement.findMany()).toEqual([]);
+  });
+
+  it("that are recorded in the instant of an erasure are erased with it, whichever comes first", async () => {
+    const waits = async () =>
+      (
+        await api.pool.query(
+          "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+      ).rowCount;
+    for (const isFirst of [true, false]) {
+      const externalId = `engaged-first-${isFirst}`;
+      const { status } = await api.send("PUT", `/v1/recipients/${externalId}`, {
+        email: `${externalId}@example.org`,
+      });
+      expect(status).toBe(201);
+      const { id: personId } = await api.prisma.recipient.findFirstOrThrow({
+        where: { externalId },
+      });
+      const [id] = await insertPushDeliveries(api, personId);
+      const engage = (execute: Execute) =>
+        recordEngagements(execute, engagementsNow([id!], "opened"));
+      const erase = (execute: Execute) => erasePerson(execute, { id: personId }, new Date());
+      const [first, second]: ((execute: Execute) => Promise<unknown>)[] = isFirst
+        ? [engage, erase]
+        : [erase, engage];
+      let following: Promise<unknown> = Promise.resolve();
+      await inTransaction(api.pool, async (client) => {
+        await first!(executeOn(client));
+        following = inTransaction(api.pool, (other) => second!(executeOn(other)));
+        await expect.poll(waits).toBe(1);
+      });
+      await following;
+      expect(await api.prisma.engagement.findMany()).toEqual([]);
+      const left = { where: { recipientId: personId } };
+      expect(await api.prisma.recipientEngagement.findMany(left)).toEqual([]);
+    }
   });
 });
