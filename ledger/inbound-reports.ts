@@ -14,11 +14,19 @@ import {
   takeComplaintBack,
 } from "./bounces.ts";
 import { type EngagementKind, recordEngagements } from "./engagement.ts";
-import { divertReturned, failReturned, lockReturned, markDelivered } from "./late-outcomes.ts";
+import {
+  divertReturned,
+  failReturned,
+  hurryNextStages,
+  lockReturned,
+  markDelivered,
+  reopenLaterStages,
+} from "./late-outcomes.ts";
 import { byTarget, idOf } from "./recipient-actions.ts";
 import { lockSources, reopenCampaigns } from "./reopening.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import type { ChangedRow } from "./transitions.ts";
+import { recordEngagementEvents } from "./webhook-events.ts";
 
 /* What mail servers and providers report of emails that were handed over. */
 
@@ -170,20 +178,30 @@ async function apply(
       if (unread.length === 0) return [];
       const sent = unread.filter(({ channel }) => channel === "email");
       // These are locked first, as an erasure and a retry do, which lock the deliveries and their engagements afterwards.
-      const sources = await lockSources(execute, sent);
+      const sources = await lockSources(execute, unread);
+      // The recipient was erased since the rows were read.
+      if (!sources.isAlive(unread[0]!)) return [];
       await lockReturned(
         execute,
         sent.map((row) => row.id),
       );
-      await engage("bounced", unread);
+      const found = await engage("bounced", unread);
       const failure = report.failure ?? "recipient_refused";
-      const changed = await returnRows(execute, sent, sources, failure, report.reply ?? "");
+      const returned = await returnRows(execute, sent, sources, failure, report.reply ?? "");
+      // A message that was sent again and returned again is another event, although the first return stays the one that counts.
+      const known = new Set(found.map((one) => one.id));
+      await recordEngagementEvents(
+        execute,
+        sent
+          .filter((row) => returned.ids.has(row.id) && !known.has(row.id))
+          .map((row) => ({ ...row, kind: "bounced" })),
+      );
       if (evidence !== null && namesRecipient(rows, report)) {
         const bounces = [{ ...evidence, address: email!, failure }];
         await suppressUnknownAddresses(execute, bounces);
         await suppressRepeatedBounces(execute, bounces);
       }
-      return changed;
+      return returned.changed;
     }
     case "delayed":
     case "unsubscribed":
@@ -206,25 +224,35 @@ function namesRecipient(rows: readonly ReportedRow[], { addresses }: InboundRepo
   );
 }
 
-/** Ends returned deliveries, or lets them go on on the next channels of their routes. */
+/**
+ * Ends returned deliveries, or lets them go on on the next channels of their routes, and lets later stages begin that were waiting, or were left out because
+ * the message had been sent. Resolves with the returned deliveries, and the rows whose workflows have to be woken.
+ */
 async function returnRows(
   execute: Execute,
   sent: readonly ReportedRow[],
   { isOver, isAlive }: Awaited<ReturnType<typeof lockSources>>,
   failure: AttemptFailure,
   reply: string,
-): Promise<ChangedRow[]> {
+): Promise<{ ids: ReadonlySet<string>; changed: ChangedRow[] }> {
+  const mayGoOn = (row: ReportedRow) => row.isRecent && !isOver(row) && isAlive(row);
   const diverted = sent.flatMap((row) => {
-    const next = row.isRecent && !isOver(row) && isAlive(row) ? findNextChannel(row) : undefined;
+    const next = mayGoOn(row) ? findNextChannel(row) : undefined;
     return next === undefined ? [] : [{ id: row.id, next }];
   });
   const why = { failure, reply: cutText(withoutAddresses(reply), responseLimit) };
   const goingOn = new Set(diverted.map(({ id }) => id));
   const ended = sent.map(({ id }) => id).filter((id) => !goingOn.has(id));
-  const hurried = await failReturned(execute, ended, "email", why);
+  const failed = await failReturned(execute, ended, "email", why);
+  const hurried = await hurryNextStages(execute, failed);
   const reopened = await divertReturned(execute, diverted, "email", why);
-  await reopenCampaigns(execute, reopened);
-  return [...hurried, ...reopened];
+  const ids = new Set([...failed, ...reopened.map(({ id }) => id)]);
+  const later = await reopenLaterStages(
+    execute,
+    sent.filter((row) => ids.has(row.id) && mayGoOn(row)).map(({ id }) => id),
+  );
+  await reopenCampaigns(execute, [...reopened, ...later]);
+  return { ids, changed: [...hurried, ...reopened, ...later] };
 }
 
 /** The channel on which a returned delivery goes on; undefined if its stage has none left on which its recipient has an address. */

@@ -2,6 +2,7 @@ import type { AttemptFailure } from "../domain/delivery/attempt.ts";
 import { responseLimit } from "../domain/delivery/attempt.ts";
 import type { Reason } from "../domain/delivery/reasons.ts";
 import type { Channel } from "../domain/channel.ts";
+import { isStage } from "./conditions.ts";
 import { cellProperties, changesOfEnded, countChanges } from "./delivery-counts.ts";
 import { reopenDeliveries } from "./on-end.ts";
 import { defineStatement, type Execute } from "./sql.ts";
@@ -84,9 +85,17 @@ const returnedStatement = defineStatement<
   SELECT id FROM changed`);
 
 /**
- * Stages that follow a stage which has failed begin at once. Those that were left out because it had been sent stay left out.
- * A row that is locked is due already.
+ * Ends those of the deliveries as `failed` whose messages were sent and returned. Resolves with their ids.
  */
+export const failReturned = async (
+  execute: Execute,
+  ids: readonly string[],
+  channel: Channel,
+  returned: Return,
+): Promise<string[]> =>
+  (await execute(returnedStatement, { ids, channel, ...returned })).map(({ id }) => id);
+
+/** A row that is locked is due already. */
 const hurryStatement = defineStatement<{ ids: readonly string[] }, ChangedRow>(`
   UPDATE open_deliveries w SET due_at = ledger_now()
   FROM (
@@ -99,20 +108,44 @@ const hurryStatement = defineStatement<{ ids: readonly string[] }, ChangedRow>(`
   ) AS locked
   WHERE w.id = locked.id RETURNING w.id, w.campaign_id AS "campaignId", w.queue`);
 
+/** Lets the stages begin at once that wait for their time after stages which have failed. Resolves with these, whose workflows have to be woken. */
+export const hurryNextStages = (execute: Execute, ids: readonly string[]): Promise<ChangedRow[]> =>
+  execute(hurryStatement, { ids });
+
+const reopenStagesStatement = defineStatement<
+  { ids: readonly string[] },
+  ChangedRow & { leg: string }
+>(`
+  WITH taken AS (
+    DELETE FROM ended_deliveries d
+    USING (
+      SELECT o.id FROM ended_deliveries o WHERE o.id = ANY (ARRAY(
+        SELECT later.id FROM deliveries own JOIN ended_deliveries later ON later.recipient_id = own.recipient_id
+          AND (later.campaign_id = own.campaign_id OR later.notification_id = own.notification_id)
+        WHERE own.id = ANY(:ids::uuid[]) AND ${isStage("own")} AND ${isStage("later")} AND later.leg > own.leg
+      )) AND o.status = 'suppressed' AND o.reason = '${"already_reached" satisfies Reason}'
+      ORDER BY o.id FOR UPDATE
+    ) AS locked
+    WHERE d.id = locked.id RETURNING d.*
+  ),
+  counted AS (${countChanges(changesOfEnded("taken", { count: "-count(*)::int" }))})
+  ${reopenDeliveries("taken", {
+    dueAt: "ledger_now()",
+    reason: `'${"earlier_stage" satisfies Reason}'`,
+    forgivenCount: "attempt_count",
+    templateVersionId: "template_version_id",
+    next: { channel: "channel", failedChannels: "'{}'" },
+  })}
+  RETURNING id, campaign_id AS "campaignId", queue, leg`);
+
 /**
- * Ends those of the deliveries as `failed` whose messages were sent and returned. Stages that wait for their time after them begin at once: resolves
- * with these, whose workflows have to be woken.
+ * Reopens the later stages of returned deliveries that were left out, because an earlier stage had come far enough: the policy decides about each of them
+ * again, and leaves it out again where another stage still has.
  */
-export async function failReturned(
+export const reopenLaterStages = (
   execute: Execute,
   ids: readonly string[],
-  channel: Channel,
-  returned: Return,
-): Promise<ChangedRow[]> {
-  const failed = await execute(returnedStatement, { ids, channel, ...returned });
-  if (failed.length === 0) return [];
-  return execute(hurryStatement, { ids: failed.map(({ id }) => id) });
-}
+): Promise<(ChangedRow & { leg: string })[]> => execute(reopenStagesStatement, { ids });
 
 const divertStatement = defineStatement<
   { ids: readonly string[]; channel: Channel; next: readonly Channel[] } & Return,

@@ -4,12 +4,14 @@ import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import type { Channel } from "../../domain/channel.ts";
 import { queueName } from "../../domain/delivery/queues.ts";
-import type { ResolvedRoute, Route } from "../../domain/policy/route.ts";
+import type { ResolvedRoute, Route, Stage } from "../../domain/policy/route.ts";
 import { engagementsNow, recordEngagements } from "../../ledger/engagement.ts";
+import { recordInbound } from "../../ledger/inbound-reports.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { cancelDeliveries, retryDeliveries } from "../../ledger/transitions.ts";
 import { countEngagements } from "../../ledger/analytics-cells.ts";
+import { inTransaction } from "../../ledger/transaction.ts";
 import { acceptRouted } from "../support/accept-routed.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 import { atLedgerTime, createUncachedClock } from "../support/ledger-time.ts";
@@ -366,6 +368,54 @@ describe("escalation", () => {
       { leg: "stage:1", channel: "email", status: "sent" },
       { leg: "stage:1", channel: "email", status: "sent" },
     ]);
+  });
+
+  it("is decided again when the message for which it was left out is returned within a day", async () => {
+    const worker = createWorker();
+    const last: Stage = { via: ["push"], after: { minutes: 10, unless: "sent" } };
+    const bounceAfter = async (stages: Route["stages"], minutes: number) => {
+      const recipientId = await createRecipient();
+      await accept(recipientId, { stages });
+      await worker.dispatch();
+      await worker.dispatch(11);
+      const { rows } = await database.pool.query<{ id: string; reason: string | null }>(
+        "SELECT id, reason FROM ended_deliveries WHERE recipient_id = $1 ORDER BY leg",
+        [recipientId],
+      );
+      expect(rows.at(-1)!.reason).toBe("already_reached");
+      const { changed } = await atLedgerTime(database.pool, minutesLater(minutes), () =>
+        inTransaction(database.pool, (client) =>
+          recordInbound(executeOn(client), {
+            id: recipientId,
+            source: "smtp",
+            message: { delivery: rows[0]!.id },
+            reports: [
+              {
+                kind: "bounced",
+                addresses: [],
+                failure: "unknown_address",
+                reply: null,
+                at: null,
+              },
+            ],
+          }),
+        ),
+      );
+      await worker.dispatch(minutes + 1);
+      const { rows: later } = await database.pool.query<{ status: string }>(
+        "SELECT status FROM deliveries WHERE recipient_id = $1 ORDER BY leg DESC LIMIT 1",
+        [recipientId],
+      );
+      return [changed.length, later[0]!.status];
+    };
+    expect(await bounceAfter([{ via: ["email"] }, last], 30)).toEqual([1, "sent"]);
+    expect(await bounceAfter([{ via: ["email"] }, last], 25 * 60)).toEqual([0, "suppressed"]);
+    // The inbox item has come as far as the stage asks.
+    expect(await bounceAfter([{ via: ["email"] }, { via: ["in_app"] }, last], 30)).toEqual([
+      1,
+      "suppressed",
+    ]);
+    expect(worker.sentOn().filter((channel) => channel === "push")).toHaveLength(1);
   });
 
   it("does not follow a stage that was cancelled, or that no channel would have sent", async () => {

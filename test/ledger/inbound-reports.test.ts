@@ -6,6 +6,7 @@ import type { Route } from "../../domain/policy/route.ts";
 import type { ActionTarget } from "../../domain/tokens.ts";
 import { engagementsNow, recordEngagements } from "../../ledger/engagement.ts";
 import { recordInbound, StillSending } from "../../ledger/inbound-reports.ts";
+import { applyOperatorChange } from "../../ledger/operator-changes.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
 import { acceptRouted } from "../support/accept-routed.ts";
@@ -14,7 +15,7 @@ import { useLedgerDatabase } from "../support/ledger-database.ts";
 
 const queue = "mailbox/0";
 const database = useLedgerDatabase({
-  truncate: "routes, engagements, suppressions, inbound_reports",
+  truncate: "routes, engagements, suppressions, events, inbound_reports",
 });
 
 /** Sends a message to each recipient, and resolves with the UUIDs of the deliveries. */
@@ -145,6 +146,36 @@ describe("a returned message", () => {
     expect(await readEngagements()).toEqual(
       Array(2).fill({ delivered: true, bounced: true, complained: false }),
     );
+  });
+
+  it("that an operator sends again, and that is returned again, is another bounce, and suppresses its address again", async () => {
+    const [id] = await sendTo(await database.seed.recipients(1));
+    const bouncedEvents = async () =>
+      (await database.pool.query("SELECT FROM events WHERE kind = 'delivery.bounced'")).rowCount;
+    await returned(id!);
+    // The second report of the same hand-over is about no other one.
+    await returned(id!);
+    expect(await bouncedEvents()).toBe(1);
+    await database.pool.query("TRUNCATE suppressions");
+    await inTransaction(database.pool, (client) =>
+      applyOperatorChange(
+        executeOn(client),
+        { action: "retry", includeUnknown: false, templateVersion: null },
+        [id!],
+        { mailboxShards: 1 },
+      ),
+    );
+    await createCampaignWorker(database.pool).dispatch(queue);
+    expect(await database.statuses()).toEqual({ sent: 1 });
+    await returned(id!);
+    expect(await readDeliveries()).toMatchObject([{ status: "failed", reason: "bounced" }]);
+    expect(await readSuppressions()).toMatchObject([{ reason: "bounced" }]);
+    expect(await bouncedEvents()).toBe(2);
+    const { rows } = await database.pool.query(
+      "SELECT failure FROM attempts WHERE delivery_id = $1 ORDER BY number",
+      [id],
+    );
+    expect(rows).toEqual(Array(2).fill({ failure: "unknown_address" }));
   });
 
   it("that its recipient has read was forwarded, and changes nothing", async () => {
