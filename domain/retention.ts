@@ -16,6 +16,7 @@ export const retentionTables = [
   "attachments",
   "inbox_items",
   "topic_subscriptions",
+  "inbound_reports",
 ] as const;
 
 export type RetentionTable = (typeof retentionTables)[number];
@@ -36,6 +37,9 @@ export interface Retention {
 /** How long a request to subscribe waits for its confirmation. */
 const unconfirmedDays = 30;
 
+/** For how long a report that comes again is known. Mail servers and providers repeat one for a week at most. */
+const reportDays = 30;
+
 /** A minimum for recalled campaigns: they may still be corrected, and their deliveries show who received the message. */
 const recalledDays = 30;
 
@@ -53,6 +57,7 @@ export function retentionCutoff(table: RetentionTable, retention: Retention, now
     idempotency_keys: retention.idempotencyDays,
     inbox_items: retention.inboxDays,
     topic_subscriptions: unconfirmedDays,
+    inbound_reports: reportDays,
   }[table];
   return new Date(now.getTime() - days * dayMs);
 }

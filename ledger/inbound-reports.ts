@@ -38,19 +38,11 @@ export class StillSending extends Error {
 /** A returned message goes on on another channel if it was handed over within this time. Later it would be no news. */
 const fallbackHours = 24;
 
-/** Mail servers and providers repeat a report for a week at most. */
-const keptDays = 30;
-const removedRows = 100;
-
 const noteStatement = defineStatement<
-  { key: string; source: string; kind: InboundKind; messageId: string },
+  { key: string; source: string; kind: InboundKind; messageId: string | null },
   { key: string }
 >(
-  `WITH old AS (
-     SELECT key FROM inbound_reports WHERE received_at < ledger_now() - interval '${keptDays} days' ORDER BY received_at LIMIT ${removedRows} FOR UPDATE SKIP LOCKED
-   ),
-   removed AS (DELETE FROM inbound_reports WHERE key = ANY (ARRAY(SELECT key FROM old)))
-   INSERT INTO inbound_reports (key, source, kind, message_id, received_at) VALUES (:key::text, :source::text, :kind::text, :messageId::uuid, ledger_now())
+  `INSERT INTO inbound_reports (key, source, kind, message_id, received_at) VALUES (:key::text, :source::text, :kind::text, :messageId::uuid, ledger_now())
    ON CONFLICT DO NOTHING RETURNING key`,
   "note-inbound-report",
 );

@@ -147,6 +147,13 @@ const inboxSql = `
   removed AS (DELETE FROM inbox_items WHERE id = ANY (ARRAY(SELECT id FROM page)) RETURNING id)
   SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT max(created_at) FROM page) AS last`;
 
+const reportsSql = `
+  WITH page AS MATERIALIZED (
+    SELECT key, received_at FROM inbound_reports WHERE received_at >= $1 AND received_at < $2 ORDER BY received_at LIMIT ${batchRows} FOR UPDATE SKIP LOCKED
+  ),
+  removed AS (DELETE FROM inbound_reports WHERE key = ANY (ARRAY(SELECT key FROM page)) RETURNING key)
+  SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM page) AS seen, (SELECT max(received_at) FROM page) AS last`;
+
 const gatesSql = `
   WITH expired AS MATERIALIZED (
     SELECT g.key FROM unnest($1::text[], $2::uuid[]) AS of(key, campaign_id) JOIN gates g ON g.key = of.key
@@ -235,6 +242,8 @@ export function createExpired({ pool, retention }: { pool: Pool; retention: Rete
           return removeUnconfirmed(pool, { now, before: cutoff, after });
         case "inbox_items":
           return run(inboxSql, [after ?? new Date(0), cutoff]);
+        case "inbound_reports":
+          return run(reportsSql, [after ?? new Date(0), cutoff]);
         case "idempotency_keys":
           return run(idempotencySql, [after ?? new Date(0), cutoff]);
       }

@@ -38,6 +38,7 @@ const addedTables: ReadonlySet<RetentionTable> = new Set<RetentionTable>([
   "attachments",
   "inbox_items",
   "topic_subscriptions",
+  "inbound_reports",
 ]);
 
 /**

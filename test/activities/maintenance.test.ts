@@ -231,6 +231,15 @@ describe("maintenance", () => {
       await make.group({ recipient, at: old, delivery: keptDeliveries[0]! }),
     ];
 
+    for (const [key, at] of [
+      ["old", daysAgo(31)],
+      ["recent", daysAgo(29)],
+    ] as const)
+      await pool.query("INSERT INTO inbound_reports VALUES ($1, 'smtp', 'delayed', NULL, $2)", [
+        key,
+        at,
+      ]);
+
     const requests = await makeRequestParts(gone.id, keptNotifications[0]!.id);
 
     expect(await removeAll()).toEqual({
@@ -245,7 +254,9 @@ describe("maintenance", () => {
       attachments: 1,
       inbox_items: 0,
       topic_subscriptions: 0,
+      inbound_reports: 1,
     });
+    expect(await idsIn("inbound_reports", "key")).toEqual(new Set(["recent"]));
     expect(await idsIn("inline_contents")).toEqual(new Set(requests.keptContents));
     expect(await idsIn("attachments")).toEqual(new Set(requests.keptAttachments));
     expect(await idsIn("notification_copies", "notification_id")).toEqual(
