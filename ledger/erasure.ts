@@ -19,6 +19,7 @@ import { eraseFromRules, forgetEarlierRules } from "./erase-from-rules.ts";
 import { eraseFromRequests } from "./erase-requests.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import { eraseDeliveries, type RowThatLeft } from "./transitions.ts";
+import { eraseWebhookAnswers } from "./webhook-endpoints.ts";
 
 interface Person {
   id: string;
@@ -109,12 +110,6 @@ const eventsStatement = defineStatement<{ id: string }>(
   `UPDATE events SET data = jsonb_set(data, '{entityId}', 'null') WHERE recipient_id = :id::uuid AND data ->> 'entityId' IS NOT NULL`,
 );
 
-/** Receivers answer what they like, so that what they answered about events of the recipient goes too. */
-const webhookAnswersStatement = defineStatement<{ id: string }>(
-  `UPDATE webhook_attempts SET answer = NULL
-   WHERE answer IS NOT NULL AND event_ids && ARRAY(SELECT id FROM events WHERE recipient_id = :id::uuid)`,
-);
-
 interface Hashing {
   channels: readonly string[];
   addresses: readonly string[];
@@ -199,7 +194,7 @@ export async function erasePerson(
   await eraseFromSharedNotifications(execute, search, id);
   await eraseFromRequests(execute, search, { id, email: person.email }, now);
   await execute(eventsStatement, { id });
-  await execute(webhookAnswersStatement, { id });
+  await execute(eraseWebhookAnswers, { id });
   await execute(preferencesStatement, { id });
   await execute(inboxStatement, { id });
   await execute(subscriptionsStatement, { id });

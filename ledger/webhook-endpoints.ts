@@ -47,15 +47,25 @@ const endpointStatement = defineStatement<{ id: string }, ReadyEndpoint>(
   "ready-endpoint",
 );
 
-const queuedStatement = defineStatement<{ id: string; limit: number }, QueuedEvent>(
-  `SELECT ${eventColumns}, q.attempt_count AS "attemptCount"
+const queuedStatement = defineStatement<
+  { id: string; limit: number },
+  (QueuedEvent | { id: null }) & { eventId: string }
+>(
+  `SELECT ${eventColumns}, q.event_id AS "eventId", q.attempt_count AS "attemptCount"
    FROM (SELECT * FROM event_deliveries WHERE endpoint_id = :id::uuid AND due_at <= (SELECT ledger_now()) ORDER BY due_at, event_id LIMIT :limit::int) q
-     JOIN events e ON e.id = q.event_id ${eventJoins}
+     LEFT JOIN events e ON e.id = q.event_id ${eventJoins}
    ORDER BY q.due_at, q.event_id`,
   "queued-events",
 );
 
-/** Reads an endpoint and the next events for it; null if there are none or it must not be asked now. */
+const dropStatement = defineStatement<{ id: string; eventIds: readonly string[] }>(
+  `DELETE FROM event_deliveries WHERE endpoint_id = :id::uuid AND event_id = ANY(:eventIds::uuid[])`,
+);
+
+/**
+ * Reads an endpoint and the next events for it; null if there are none or it must not be asked now. A replay that is written while retention removes the
+ * event may leave a row without an event, which is removed here: it would stand before the others for ever.
+ */
 export async function readQueued(
   execute: Execute,
   id: string,
@@ -63,8 +73,15 @@ export async function readQueued(
 ): Promise<{ endpoint: ReadyEndpoint; events: QueuedEvent[] } | null> {
   const [endpoint] = await execute(endpointStatement, { id });
   if (!endpoint) return null;
-  const events = await execute(queuedStatement, { id, limit });
-  return events.length === 0 ? null : { endpoint, events };
+  for (;;) {
+    const rows = await execute(queuedStatement, { id, limit });
+    const events = rows.filter((row) => row.id !== null);
+    const removed = rows.filter((row) => row.id === null);
+    if (removed.length > 0)
+      await execute(dropStatement, { id, eventIds: removed.map(({ eventId }) => eventId) });
+    if (events.length > 0) return { endpoint, events };
+    if (rows.length < limit) return null;
+  }
 }
 
 /** A request to an endpoint, as it is stored. */
@@ -79,9 +96,12 @@ export interface StoredAttempt {
   durationMs: number;
 }
 
+/** No answer is kept about a recipient who was erased during the request. */
 const recorded = `recorded AS (
     INSERT INTO webhook_attempts (id, endpoint_id, message_id, event_ids, outcome, status, detail, answer, duration_ms, created_at)
-    SELECT uuid_v7(ledger_now()), w.id, :messageId::text, :eventIds::uuid[], :outcome::text, :status::smallint, :detail::text, :answer::text, :durationMs::int, ledger_now()
+    SELECT uuid_v7(ledger_now()), w.id, :messageId::text, :eventIds::uuid[], :outcome::text, :status::smallint, :detail::text,
+      CASE WHEN NOT EXISTS (SELECT FROM events e JOIN recipients r ON r.id = e.recipient_id WHERE e.id = ANY(:eventIds::uuid[]) AND r.erased_at IS NOT NULL) THEN :answer::text END,
+      :durationMs::int, ledger_now()
     FROM webhook_endpoints w WHERE w.id = :endpointId::uuid
   )`;
 
@@ -146,6 +166,19 @@ export const postponeQueued = defineStatement<
   SELECT uuid_v7(ledger_now()), 'tidings', 'webhook_endpoint.switch_off', :publicId::text, 'webhook-' || :messageId::text,
     jsonb_build_object('enabled', false, 'disabledReason', j.off, 'detail', :detail::text), ledger_now()
   FROM judged j WHERE j.is_enabled AND j.off IS NOT NULL`);
+
+/**
+ * Receivers answer what they like, so that what they answered about events of the recipient goes too. Each event is looked up in a hash table, because
+ * comparing two arrays takes the product of their lengths.
+ */
+export const eraseWebhookAnswers = defineStatement<{ id: string }>(
+  `WITH own AS MATERIALIZED (SELECT id FROM events WHERE recipient_id = :id::uuid),
+   named AS MATERIALIZED (
+     SELECT DISTINCT a.id FROM webhook_attempts a CROSS JOIN LATERAL unnest(a.event_ids) AS of(event_id) JOIN own ON own.id = of.event_id
+     WHERE a.answer IS NOT NULL AND EXISTS (SELECT FROM own)
+   )
+   UPDATE webhook_attempts SET answer = NULL WHERE id IN (SELECT id FROM named)`,
+);
 
 const removeOldStatement = defineStatement<object>(`
   WITH newest AS MATERIALIZED (

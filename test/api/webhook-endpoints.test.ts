@@ -17,8 +17,9 @@ import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { engagementsNow, type EngagementKind, recordEngagements } from "../../ledger/engagement.ts";
 import { createGates } from "../../ledger/gates.ts";
 import { createSealer } from "../../ledger/sealer.ts";
-import { executeOn } from "../../ledger/sql.ts";
+import { bindStatement, executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
+import { eraseWebhookAnswers } from "../../ledger/webhook-endpoints.ts";
 import { createOutboundClient } from "../../lib/outbound/client.ts";
 import { forbiddenUrls, resolveForbidden, startWitness } from "../support/forbidden-urls.ts";
 import { subnets } from "../support/outbound.ts";
@@ -136,6 +137,13 @@ const engage = (ids: readonly string[], kind: EngagementKind) =>
   );
 const kindsAt = (path: string) =>
   arrived.filter((one) => one.path === path).flatMap(({ events }) => events.map((e) => e.kind));
+interface PlanNode {
+  "Actual Rows": number;
+  "Actual Loops": number;
+  "Rows Removed by Join Filter"?: number;
+  Plans?: PlanNode[];
+}
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 const waiting = async (id: string) => (await read(id)).waiting;
 
 describe("events of engagements", () => {
@@ -387,6 +395,48 @@ describe("webhook endpoints", () => {
     await api.send("DELETE", "/v1/recipients/u1");
     const kept = (await attemptsOf(id)).map(({ answer }: { answer: string | null }) => answer);
     expect(kept).toEqual(["thank you, Ada", null]);
+  });
+
+  it("look up each event once in the answers about a recipient who is erased, however many there are", async () => {
+    const { id } = await create("/all");
+    const uuid = parsePublicId("webhookEndpoint", id);
+    await api.pool.query(
+      `WITH own AS (
+         INSERT INTO events (id, kind, recipient_id) SELECT uuid_v7(now()), 'delivery.opened', $2 FROM generate_series(1, 2000) RETURNING id
+       )
+       INSERT INTO webhook_attempts (id, endpoint_id, message_id, event_ids, outcome, detail, answer, duration_ms, created_at)
+       SELECT uuid_v7(now()), $1, 'batch', ARRAY(SELECT gen_random_uuid() FROM generate_series(1, 99)) || CASE n WHEN 1 THEN (SELECT id FROM own LIMIT 1) ELSE gen_random_uuid() END,
+         'taken', '', 'thank you', 1, now() FROM generate_series(1, 200) n`,
+      [uuid, recipientId],
+    );
+    await api.pool.query("ANALYZE events; ANALYZE webhook_attempts");
+    const { text, values } = bindStatement(eraseWebhookAnswers, { id: recipientId });
+    const { rows } = await api.pool.query<{ "QUERY PLAN": [{ Plan: PlanNode }] }>(
+      `EXPLAIN (ANALYZE, TIMING off, FORMAT json) ${text}`,
+      values,
+    );
+    const nodes = nodesOf(rows[0]!["QUERY PLAN"][0].Plan);
+    const compared = nodes.reduce(
+      (sum, node) => sum + (node["Rows Removed by Join Filter"] ?? 0),
+      0,
+    );
+    const read = nodes.map((node) => node["Actual Rows"] * node["Actual Loops"]);
+    expect(compared).toBe(0);
+    // 200 answers about 100 events each, and the 2,000 events of the recipient.
+    expect(Math.max(...read)).toBeLessThanOrEqual(20_000);
+    expect(await api.prisma.webhookAttempt.count({ where: { answer: null } })).toBe(1);
+  });
+
+  it("are sent what waits behind events that no longer exist", async () => {
+    const { id } = await create("/all");
+    await api.pool.query(
+      `INSERT INTO event_deliveries (event_id, endpoint_id, due_at, created_at) SELECT gen_random_uuid(), $1, now() - interval '1 hour', now() FROM generate_series(1, 250)`,
+      [parsePublicId("webhookEndpoint", id)],
+    );
+    await engage(await insertPushDeliveries(api, recipientId), "opened");
+    publish();
+    await expect.poll(() => waiting(id)).toBe(0);
+    expect(kindsAt("/all")).toEqual(["delivery.opened"]);
   });
 
   it("filter by type and campaign, and what they name has to exist", async () => {
