@@ -57,8 +57,9 @@ export const analyticsWidths = [
 ] as const;
 
 const quarterHour = (at: string) => `date_bin('15 minutes', ${at}, 'epoch'::timestamptz)`;
-export const beginningOf = (width: string, at: string) =>
-  `CASE ${width} WHEN 1440 THEN date_trunc('day', ${at}, 'UTC') ELSE date_bin(${width} * interval '1 minute', ${at}, 'epoch'::timestamptz) END`;
+/** @param zone the SQL of the time zone whose days these are */
+export const beginningOf = (width: string, at: string, zone = "'UTC'") =>
+  `CASE ${width} WHEN 1440 THEN date_trunc('day', ${at}, ${zone}) ELSE date_bin(${width} * interval '1 minute', ${at}, 'epoch'::timestamptz) END`;
 
 /** The numbers of an ended delivery: SQL over its status and the count `count`. */
 export const outcomeColumns = (status: string, count: string) =>
@@ -82,17 +83,19 @@ const engagementChanges = (from: string) =>
 /** All changes that are not folded yet. */
 export const unfoldedAnalytics = `(${outcomeChanges("delivery_count_changes")} UNION ALL ${engagementChanges("engagement_count_changes")})`;
 
-/** Rows with every number at the snapshot of the statement: the cells of one width, and the changes that are not folded yet. */
-export const allAnalytics = (width: string) => `(
-    SELECT handed_at, is_removed, ${properties}, ${measures.join(", ")} FROM analytics_cells WHERE width = ${width} AND zone = 'UTC'
+/** Rows with every number at the snapshot of the statement: the cells of one width and zone, and the changes that are not folded yet. */
+export const allAnalytics = (width: string, zone: string) => `(
+    SELECT handed_at, is_removed, ${properties}, ${measures.join(", ")} FROM analytics_cells WHERE width = ${width} AND zone = ${zone}
     UNION ALL SELECT * FROM ${unfoldedAnalytics} AS changes
   )`;
 
 /**
- * The table expressions that add the changes in `taken` to the cells of each width. They need the expression `clock`.
+ * The table expressions that add the changes in `taken` to the cells of each width. They need the expressions `alone` and `clock`. The row of the report zone is
+ * locked, because the snapshot may be older than a change of the zone: the lock reads the row as it is now.
  * @param changes how `taken` becomes rows of numbers
  */
 const addToAnalytics = (changes: string) => `
+  progress AS MATERIALIZED (SELECT report_zone FROM analytics_progress WHERE (SELECT yes FROM alone) FOR NO KEY UPDATE),
   quarters AS (
     SELECT ${quarterHour("handed_at")} AS handed_at, is_removed, ${properties}, ${measures.map((measure) => `sum(${measure}) AS ${measure}`).join(", ")}
     FROM (${changes}) AS changes GROUP BY ${quarterHour("handed_at")}, is_removed, ${properties}
@@ -101,7 +104,7 @@ const addToAnalytics = (changes: string) => `
     SELECT level.width, level.zone, level.at, is_removed, ${properties}, ${measures.map((measure) => `sum(${measure})::int AS ${measure}`).join(", ")}
     FROM quarters AS q, clock, LATERAL (
       ${analyticsWidths.map(({ width, days }) => `SELECT ${width} AS width, 'UTC' AS zone, ${beginningOf(String(width), "q.handed_at")} AS at${days === null ? "" : ` WHERE q.handed_at >= clock.now - interval '${days} days'`}`).join(" UNION ALL ")}
-      UNION ALL SELECT 1440, report_zone, date_trunc('day', q.handed_at, report_zone) FROM analytics_progress WHERE report_zone <> 'UTC'
+      UNION ALL SELECT 1440, report_zone, date_trunc('day', q.handed_at, report_zone) FROM progress WHERE report_zone <> 'UTC'
     ) AS level
     GROUP BY level.width, level.zone, level.at, is_removed, ${properties}
   ),
@@ -111,9 +114,9 @@ const addToAnalytics = (changes: string) => `
     ON CONFLICT (id) DO UPDATE SET ${measures.map((measure) => `${measure} = c.${measure} + excluded.${measure}`).join(", ")}
   )`;
 
-/** The table expressions that add the changes of deliveries in `taken`; they need `clock`. */
+/** The table expressions that add the changes of deliveries in `taken`; they need `alone` and `clock`. */
 export const addOutcomes = addToAnalytics(outcomeChanges("taken"));
-/** The table expressions that add the changes of engagements in `taken`; they need `clock`. */
+/** The table expressions that add the changes of engagements in `taken`; they need `alone` and `clock`. */
 export const addEngagements = addToAnalytics(engagementChanges("taken"));
 
 /** The SQL that appends the engagements in `from` as changes. It is a common table expression of the statement that records or removes them. */

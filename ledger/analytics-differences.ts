@@ -34,15 +34,15 @@ const storedAnalytics = `
     WHERE e.handed_at >= :from::timestamptz AND e.handed_at < :until::timestamptz`;
 
 const differencesStatement = defineStatement<
-  { from: Date; until: Date; width: number },
+  { from: Date; until: Date; width: number; zone: string },
   AnalyticsDifference
 >(`
   SELECT at AS "handedAt", campaign_id AS "campaignId", channel, m.measure, m.difference::int
   FROM (
-    SELECT ${beginningOf(":width::int", "handed_at")} AS at, ${properties}, ${measures.map((measure) => `sum(${measure}) AS ${measure}`).join(", ")}
+    SELECT ${beginningOf(":width::int", "handed_at", ":zone::text")} AS at, ${properties}, ${measures.map((measure) => `sum(${measure}) AS ${measure}`).join(", ")}
     FROM (
       SELECT handed_at, ${properties}, ${measures.map((measure) => `CASE WHEN is_removed THEN -${measure} ELSE ${measure} END AS ${measure}`).join(", ")}
-      FROM ${allAnalytics(":width::int")} AS counted WHERE handed_at >= :from::timestamptz AND handed_at < :until::timestamptz
+      FROM ${allAnalytics(":width::int", ":zone::text")} AS counted WHERE handed_at >= :from::timestamptz AND handed_at < :until::timestamptz
       UNION ALL
       SELECT handed_at, ${properties}, ${measures.map((measure) => `-${measure}`).join(", ")} FROM (${storedAnalytics}) AS stored
     ) AS both_sides
@@ -60,9 +60,12 @@ export const findAnalyticsDifferences = (
     from = new Date(0),
     until = new Date("9999-01-01T00:00:00Z"),
     width = 1_440,
+    zone = "UTC",
   }: {
     from?: Date;
     until?: Date;
     width?: (typeof analyticsWidths)[number]["width"];
+    /** The time zone whose days are compared; only UTC has shorter cells. */
+    zone?: string;
   } = {},
-): Promise<AnalyticsDifference[]> => execute(differencesStatement, { from, until, width });
+): Promise<AnalyticsDifference[]> => execute(differencesStatement, { from, until, width, zone });

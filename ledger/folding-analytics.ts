@@ -11,6 +11,8 @@ const maxMinutes = 600;
 /** Hand-overs are counted by local hours when they are so old: their transactions are certainly over. */
 const settledAfter = "interval '15 minutes'";
 
+const [quarters, hours] = analyticsWidths;
+
 const minuteOf = (at: string) => `date_bin('1 minute', ${at}, 'epoch'::timestamptz)`;
 const weekOf = (at: string) => `date_trunc('week', ${at}, 'UTC')::date`;
 
@@ -89,19 +91,26 @@ export async function foldAnalytics(
       while ((await takenBy(execute(expireStatement, { width, days, limit }))) === limit);
 }
 
+/**
+ * Quarter hours are complete for the days for which they are kept, and hours before. Days of a zone whose midnight is not on an hour of UTC are made from both:
+ * an older hour counts on the day in which it begins.
+ */
 const setZoneStatement = defineStatement<{ zone: string }>(`
   WITH changed AS (
     UPDATE analytics_progress SET report_zone = :zone::text WHERE report_zone <> :zone::text RETURNING 1
   ),
-  removed AS (DELETE FROM analytics_cells WHERE width = 1440 AND zone <> 'UTC' AND zone <> :zone::text AND EXISTS (SELECT FROM changed))
+  removed AS (DELETE FROM analytics_cells WHERE width = 1440 AND zone <> 'UTC' AND zone <> :zone::text AND EXISTS (SELECT FROM changed)),
+  kept AS MATERIALIZED (SELECT date_trunc('hour', ledger_now() - interval '${quarters.days} days') + interval '1 hour' AS since)
   INSERT INTO analytics_cells (id, width, zone, handed_at, is_removed, campaign_id, type_id, channel, provider, template_version_id, ${measures.join(", ")})
   SELECT analytics_cell_id(1440, :zone::text, at, is_removed, campaign_id, type_id, channel, provider, template_version_id), 1440, :zone::text, at, is_removed, campaign_id, type_id, channel, provider, template_version_id, ${measures.join(", ")}
   FROM (
     SELECT date_trunc('day', handed_at, :zone::text) AS at, is_removed, campaign_id, type_id, channel, provider, template_version_id, ${measures.map((measure) => `sum(${measure})::int AS ${measure}`).join(", ")}
-    FROM analytics_cells WHERE width = 60 AND zone = 'UTC' AND :zone::text <> 'UTC' AND EXISTS (SELECT FROM changed) GROUP BY 1, 2, 3, 4, 5, 6, 7
+    FROM analytics_cells, kept
+    WHERE (width = ${quarters.width} AND handed_at >= since OR width = ${hours.width} AND handed_at < since) AND zone = 'UTC' AND :zone::text <> 'UTC' AND EXISTS (SELECT FROM changed)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
   ) AS days`);
 
-/** Sets the time zone whose days have cells of their own, beside UTC. Where it is new, the days of the last two years are made from the hours. */
+/** Sets the time zone whose days have cells of their own, beside UTC. Where it is new, the days of the last two years are made from shorter cells. */
 export async function setReportZone(pool: Pool, zone: string): Promise<void> {
   await inTransaction(pool, async (client) => {
     await client.query("SELECT pg_advisory_xact_lock(hashtext('delivery_counts'))");
