@@ -47,6 +47,18 @@ const noteStatement = defineStatement<
   "note-inbound-report",
 );
 
+const keyOf = ({ source, id }: Pick<Inbound, "source" | "id">) =>
+  createHash("sha256").update(`${source} ${id}`).digest("hex");
+
+/** Notes the id of a report that says nothing about a message of ours, so that it cannot come again with another content. */
+export async function noteForeignReport(
+  execute: Execute,
+  report: Pick<Inbound, "source" | "id">,
+): Promise<void> {
+  const { source } = report;
+  await execute(noteStatement, { key: keyOf(report), source, kind: "other", messageId: null });
+}
+
 /** A delivery of the message, with what is known of it and of its recipient now. */
 interface ReportedRow {
   id: string;
@@ -106,12 +118,12 @@ export interface Recorded {
  * @throws StillSending if the outcome of the hand-over is not written yet
  */
 export async function recordInbound(execute: Execute, inbound: Inbound): Promise<Recorded> {
-  const { id, source, message, reports } = inbound;
+  const { source, message, reports } = inbound;
   const kind =
     weights.find((one) => reports.some((report) => report.kind === one)) ??
     reports[0]?.kind ??
     "other";
-  const key = createHash("sha256").update(`${source} ${id}`).digest("hex");
+  const key = keyOf(inbound);
   const noted = await execute(noteStatement, { key, source, kind, messageId: idOf(message) });
   if (noted.length === 0) return { outcome: "repeated", changed: [] };
   if (!weights.some((one) => one === kind)) return { outcome: kind, changed: [] };
@@ -123,7 +135,11 @@ export async function recordInbound(execute: Execute, inbound: Inbound): Promise
   const own = reports.filter((report) => !isAboutCopy(first, report));
   if (own.length === 0) return { outcome: "other", changed: [] };
   const changed: ChangedRow[] = [];
-  for (const report of own) changed.push(...(await apply(execute, rows, report)));
+  for (const report of own) {
+    // Anybody who knows the return address of a message can send such a mail. A provider signs it.
+    if (report.kind === "not_spam" && source === "smtp") continue;
+    changed.push(...(await apply(execute, rows, report)));
+  }
   return { outcome: kind, changed };
 }
 

@@ -1,12 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { findMessage, type ProviderEvent } from "../../domain/provider-events/event.ts";
-import { readMailgunEvents } from "../../domain/provider-events/mailgun.ts";
+import { readMailgunEvents, readMailgunToken } from "../../domain/provider-events/mailgun.ts";
 import { readPostmarkEvents } from "../../domain/provider-events/postmark.ts";
 import { readSendGridEvents } from "../../domain/provider-events/sendgrid.ts";
 import { readSesEvents } from "../../domain/provider-events/ses.ts";
 import { createReturnAddresses } from "../../domain/return-addresses.ts";
-import { StillSending } from "../../ledger/inbound-reports.ts";
+import { noteForeignReport, StillSending } from "../../ledger/inbound-reports.ts";
 import { createReportReceiver } from "../../ledger/receive-report.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import type { ChangedRow } from "../../ledger/transitions.ts";
 import { createOutboundClient } from "../../lib/outbound/client.ts";
 import { wakeFor } from "../deliveries/changes.ts";
@@ -106,15 +107,22 @@ export function inboundRoutes(services: Services) {
     const { provider } = c.req.valid("param");
     const body = Buffer.from(c.get("rawBody"));
     const request = { header: (name: string) => c.req.header(name), body };
-    const events = await readEvents(provider, request, readJson(body.toString()));
+    const content = readJson(body.toString());
+    const events = await readEvents(provider, request, content);
     const changed: ChangedRow[] = [];
+    // Mailgun signs a token and no content: each token counts for one webhook, whatever it says.
+    let isRecorded = false;
+    const token = provider === "mailgun" ? readMailgunToken(content) : null;
     try {
       for (const { id, texts, report } of events) {
         const message = findMessage(texts, addresses);
         if (message === null) continue;
+        isRecorded = true;
         const recorded = await record({ id, source: provider, message, reports: [report] });
         changed.push(...recorded.changed);
       }
+      if (token !== null && !isRecorded)
+        await noteForeignReport(executeOn(publicPool), { source: provider, id: token });
     } catch (error) {
       if (!(error instanceof StillSending)) throw error;
       throw new Problem("unavailable", "A message is being handed over. Send the events again.", {

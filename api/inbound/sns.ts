@@ -44,7 +44,7 @@ export class SnsTopics {
     const read = snsMessage.safeParse(body);
     if (!read.success || !this.#topics.has(read.data.TopicArn)) return null;
     const message = read.data;
-    if (!isCertificate(message.SigningCertURL)) return null;
+    if (!isCertificate(message.SigningCertURL, message.TopicArn)) return null;
     const key = await this.#findKey(message.SigningCertURL);
     if (key === null) return null;
     const algorithm = message.SignatureVersion === "2" ? "RSA-SHA256" : "RSA-SHA1";
@@ -56,8 +56,8 @@ export class SnsTopics {
   }
 
   /** Confirms a subscription. Resolves with whether SNS has accepted it. */
-  async confirm({ SubscribeURL: url = "" }: SnsMessage): Promise<boolean> {
-    if (!isOfSns(url)) return false;
+  async confirm({ SubscribeURL: url = "", TopicArn: topic }: SnsMessage): Promise<boolean> {
+    if (!isOfSns(url, topic)) return false;
     const outcome = await this.#http.send({ url, method: "GET", headers: {} });
     return outcome.kind === "answered" && outcome.status === 200;
   }
@@ -80,8 +80,19 @@ export class SnsTopics {
   }
 }
 
-/** Whether a URL is one of SNS itself: everybody can have a certificate elsewhere, also in other services of Amazon. */
-export function isOfSns(url: string): boolean {
+/** The host of SNS in the region and the partition of a topic; null if it is no name of a topic. */
+function hostOf(topic: string): string | null {
+  const [, partition, region] =
+    /^arn:(aws[a-z-]{0,20}):sns:([a-z\d-]{3,40}):\d+:/.exec(topic) ?? [];
+  if (region === undefined) return null;
+  return `sns.${region}.amazonaws.com${partition === "aws-cn" ? ".cn" : ""}`;
+}
+
+/**
+ * Whether a URL is one of SNS itself, in the region of the topic: everybody can have a certificate elsewhere, also in other services of Amazon, and one region must
+ * not speak for another.
+ */
+export function isOfSns(url: string, topic: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname, port, username, password } = new URL(url);
   return (
@@ -89,7 +100,7 @@ export function isOfSns(url: string): boolean {
     port === "" &&
     username === "" &&
     password === "" &&
-    /^sns\.[a-z0-9-]{3,40}\.amazonaws\.com(?:\.cn)?$/.test(hostname)
+    hostname === hostOf(topic)
   );
 }
 
@@ -97,8 +108,8 @@ export function isOfSns(url: string): boolean {
  * Whether a URL is that of a certificate of SNS. Other addresses of the same host are calls of its interface, whose answers may contain a text that
  * somebody else has stored, such as a certificate of their own.
  */
-function isCertificate(url: string): boolean {
-  if (!isOfSns(url)) return false;
+function isCertificate(url: string, topic: string): boolean {
+  if (!isOfSns(url, topic)) return false;
   const { pathname, search } = new URL(url);
   return search === "" && /^\/SimpleNotificationService-[\da-z]{1,64}\.pem$/i.test(pathname);
 }

@@ -5,8 +5,8 @@ import { type ProviderEvent, readInstant, reportOf } from "./event.ts";
 /* Mailgun: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks */
 
 const text = z.string().max(10_000);
-const webhook = z.looseObject({
-  signature: z.looseObject({ token: text }),
+const signed = z.looseObject({ signature: z.looseObject({ token: text }) });
+const webhook = signed.extend({
   "event-data": z.looseObject({
     event: text,
     recipient: text,
@@ -26,6 +26,12 @@ const webhook = z.looseObject({
       .optional(),
   }),
 });
+
+/** Reads the token that is signed, of a webhook of any kind; null if there is none. */
+export function readMailgunToken(body: unknown): string | null {
+  const read = signed.safeParse(body);
+  return read.success ? read.data.signature.token : null;
+}
 
 const kinds: Record<string, InboundKind | undefined> = {
   delivered: "delivered",

@@ -84,12 +84,14 @@ describe("POST /v1/inbound/{provider}", () => {
   });
 
   it("accepts Mailgun's signature of a recent token, for one event", async () => {
-    const webhook = (event: string, at = Math.floor(Date.now() / 1_000)) => {
+    const now = Math.floor(Date.now() / 1_000);
+    const webhook = (event: string, at = now, token = "token") => {
       const timestamp = String(at);
-      const signature = createHmac("sha256", mailgunKey).update(`${timestamp}token`).digest("hex");
+      const signed = createHmac("sha256", mailgunKey).update(`${timestamp}${token}`);
+      const signature = signed.digest("hex");
       const headers = { "message-id": `${publicId("delivery", id)}@example.org` };
       return {
-        signature: { timestamp, token: "token", signature },
+        signature: { timestamp, token, signature },
         "event-data": { event, recipient: "u0@example.org", message: { headers } },
       };
     };
@@ -100,7 +102,21 @@ describe("POST /v1/inbound/{provider}", () => {
     expect((await post("mailgun", webhook("delivered"))).status).toBe(204);
     // What was captured on its way is not valid for another event.
     expect((await post("mailgun", webhook("complained"))).status).toBe(204);
+    // Neither is that of an event that says nothing about a message, is about another message, or has another form.
+    const other = webhook("complained", now, "foreign");
+    other["event-data"].message.headers["message-id"] = "other@example.org";
+    const misshapen = { ...webhook("opened", now, "misshapen"), "event-data": [] };
+    for (const [token, skipped] of [
+      ["skipped", webhook("opened", now, "skipped")],
+      ["foreign", other],
+      ["misshapen", misshapen],
+    ] as const) {
+      expect((await post("mailgun", skipped)).status).toBe(204);
+      expect((await post("mailgun", webhook("complained", now, token))).status).toBe(204);
+    }
     expect(await rows()).toEqual({ status: "delivered", suppressed: [] });
+    expect((await post("mailgun", webhook("complained", now, "fresh"))).status).toBe(204);
+    expect(await rows()).toEqual({ status: "delivered", suppressed: ["complained"] });
   });
 
   it("accepts Postmark's password", async () => {
@@ -187,12 +203,18 @@ describe("messages of SNS", () => {
       "https://sns.eu-west-1.amazonaws.com/x.txt",
       "https://sns.eu-west-1.amazonaws.com/x.pem",
       `${url}?Action=GetEndpointAttributes`,
+      // Another region, and another part of Amazon.
+      url.replace("eu-west-1", "us-east-1"),
+      url.replace(".com/", ".com.cn/"),
       "not a url",
     ])
       expect(await topics.verify(signed("2", { SigningCertURL: foreign }))).toBeNull();
     expect(await topics.verify(signed("2", { TopicArn: `${topic}-other` }))).toBeNull();
-    expect(await topics.confirm({ SubscribeURL: "https://evil.example/" } as never)).toBe(false);
+    for (const SubscribeURL of ["https://evil.example/", "https://sns.us-east-1.amazonaws.com/"])
+      expect(await topics.confirm({ SubscribeURL, TopicArn: topic } as never)).toBe(false);
     expect(asked).toEqual([]);
-    expect(isOfSns(url)).toBe(true);
+    expect(isOfSns(url, topic)).toBe(true);
+    const chinese = "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-1.pem";
+    expect(isOfSns(chinese, "arn:aws-cn:sns:cn-north-1:123456789012:ses")).toBe(true);
   });
 });

@@ -43,10 +43,11 @@ async function report(
   message: ActionTarget,
   given: Partial<InboundReport> & Pick<InboundReport, "kind">,
   id = `report ${(number += 1)}`,
+  source = "smtp",
 ) {
   const one = { addresses: [], failure: null, reply: null, at: null, ...given };
   return inTransaction(database.pool, (client) =>
-    recordInbound(executeOn(client), { id, source: "smtp", message, reports: [one] }),
+    recordInbound(executeOn(client), { id, source, message, reports: [one] }),
   );
 }
 
@@ -319,7 +320,7 @@ describe("a returned message with a route", () => {
 });
 
 describe("other reports", () => {
-  it("of complaints suppress the address until the message is said to be wanted", async () => {
+  it("of complaints suppress the address until a provider says that the message is wanted, and no mail says so", async () => {
     const recipients = await database.seed.recipients(1);
     const [id, other] = [...(await sendTo(recipients)), ...(await sendTo(recipients))];
     await database.pool.query(
@@ -331,14 +332,19 @@ describe("other reports", () => {
     expect(await readSuppressions()).toMatchObject([{ ...complained, days: null }]);
     expect(await readEngagements()).toMatchObject([{ complained: true }]);
     expect(await database.statuses()).toEqual({ sent: 2 });
-    await report({ delivery: other! }, { kind: "not_spam" });
+    await report({ delivery: other! }, { kind: "not_spam" }, "other", "ses");
     expect(await readSuppressions()).toMatchObject([complained]);
     await report({ delivery: id! }, { kind: "not_spam" });
+    expect(await readSuppressions()).toMatchObject([complained]);
+    await report({ delivery: id! }, { kind: "not_spam" }, "own", "ses");
     expect(await readSuppressions()).toEqual([]);
     const { rows } = await database.pool.query(
       "SELECT kind, message_id FROM inbound_reports ORDER BY received_at",
     );
-    expect(rows.map(({ kind }) => kind as string)).toEqual(["complained", "not_spam", "not_spam"]);
+    expect(rows.map(({ kind }) => kind as string)).toEqual([
+      "complained",
+      ...Array(3).fill("not_spam"),
+    ]);
     expect(publicId("delivery", rows[0]!.message_id as string)).toBe(publicId("delivery", id!));
   });
 
