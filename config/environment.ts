@@ -516,6 +516,9 @@ export const variables = {
   INBOUND_PORT: wholeNumber(0, 65_535, 2525).describe(
     "Port on which `npm run inbound` listens for returned messages. Other mail servers deliver to port 25: forward it to this one.",
   ),
+  INBOUND_HTTP_PORT: wholeNumber(0, 65_535, 0).describe(
+    "Port on `INBOUND_HOST` on which `npm run inbound` listens for health checks and Prometheus; 0 means that it does not listen.",
+  ),
   INBOUND_TLS_CERT: pem
     .optional()
     .describe(
@@ -787,6 +790,7 @@ export const inboundVariables = [
   "BOUNCE_DOMAIN",
   "INBOUND_HOST",
   "INBOUND_PORT",
+  "INBOUND_HTTP_PORT",
   "INBOUND_TLS_CERT",
   "INBOUND_TLS_KEY",
 ] as const;

@@ -1,12 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { emailAddress } from "../../domain/recipient.ts";
 import { text } from "../../domain/text.ts";
+import { networkOf } from "../../lib/network-of.ts";
 import { createRouter, defineRoute } from "../http/router.ts";
 import { createUseLimit } from "../http/use-limit.ts";
 import { withErrorPage } from "../recipient-pages/error-page.ts";
 import { languageFor } from "../recipient-pages/languages.ts";
 import type { Services } from "../services.ts";
-import { networkOf } from "../sign-up/limits.ts";
 import { toLinkPage, toLinkSentPage } from "./page.ts";
 import { createLinkSender } from "./send-link.ts";
 import { describeFailure, pageContent } from "../recipient-pages/responses.ts";

@@ -2,6 +2,7 @@ import type { AttemptFailure } from "../delivery/attempt.ts";
 import { failureOfReport } from "../delivery/bounce-class.ts";
 import { parsePublicId } from "../ids.ts";
 import type { InboundKind, InboundReport } from "../inbound-report.ts";
+import { withoutNames } from "../returned-mail/without-names.ts";
 import type { ReturnAddresses } from "../return-addresses.ts";
 import { cutText, oneLine } from "../text.ts";
 import type { ActionTarget } from "../tokens.ts";
@@ -22,7 +23,12 @@ export const reportOf = (
   at: Date | null,
   bounce?: { failure: AttemptFailure | null; reply: string },
 ): InboundReport => {
-  const reply = bounce ? cutText(oneLine(bounce.reply.replaceAll(/\p{Cc}+/gu, " ")), 1_000) : null;
+  const reply = bounce
+    ? cutText(
+        oneLine(withoutNames(cutText(bounce.reply, 4_000)).replaceAll(/\p{Cc}+/gu, " ")),
+        1_000,
+      )
+    : null;
   return {
     kind,
     addresses: [address],

@@ -1,10 +1,11 @@
 import { cutText, oneLine } from "../text.ts";
 import { readFieldAddress, readFieldGroups } from "./fields.ts";
+import { withoutNames } from "./without-names.ts";
 
 /** What a mail server reports of one recipient of a message (RFC 3464). */
 export interface RecipientReport {
-  /** `failed` is for good. Reports of other actions say nothing. */
-  action: "failed" | "delayed" | "delivered";
+  /** `failed` is for good. `passed_on`: another server has the message, which reports nothing, so that it may not have arrived. */
+  action: "failed" | "delayed" | "delivered" | "passed_on";
   /** The addresses that it names: the one that was given to the first server, and the last one. */
   addresses: readonly string[];
   /** The answer of the last server, which begins with its code if it has one. */
@@ -14,6 +15,8 @@ export interface RecipientReport {
 /** More recipients than one of our messages has, so that a report without end costs nothing. */
 const mostRecipients = 100;
 const replyLimit = 1_000;
+/** How much of an answer is read, of which parts are left out. */
+const quotedLimit = 4_000;
 /** How much of a text is searched for the reason. */
 const textLimit = 20_000;
 
@@ -21,6 +24,8 @@ const actions: Record<string, RecipientReport["action"] | undefined> = {
   failed: "failed",
   delayed: "delayed",
   delivered: "delivered",
+  relayed: "passed_on",
+  expanded: "passed_on",
 };
 
 /** Reads the part `message/delivery-status` of a report. Groups that are not about a recipient are skipped. */
@@ -56,7 +61,11 @@ function replyOf(status = "", diagnostic = ""): string {
 }
 
 /** Control characters cannot be stored. */
-const limit = (text: string) => cutText(oneLine(text.replaceAll(/\p{Cc}+/gu, " ")), replyLimit);
+const limit = (text: string) =>
+  cutText(
+    oneLine(withoutNames(cutText(text, quotedLimit)).replaceAll(/\p{Cc}+/gu, " ")),
+    replyLimit,
+  );
 
 /** Words by which servers that send no reports say that they have given up, and that they are still trying. */
 const saysFailed =

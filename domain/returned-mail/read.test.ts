@@ -74,6 +74,25 @@ describe("a report of a delivery", () => {
     });
   });
 
+  it("contains no names of people, and no subject, where the server quotes the message", async () => {
+    const quoting = samples.postfix.replace(
+      "User unknown in virtual mailbox table",
+      'User unknown (To: "Ada Lovelace" <ada@example.net>)',
+    );
+    const quoted = samples.qmail.replace(
+      "(#5.1.1)",
+      "(#5.1.1)\r\nTo: Ada Lovelace <ada@example.net>,\r\n Grace Hopper <grace@example.net>\r\nSubject: A diagnosis\r\nIt was tried once.",
+    );
+    for (const mail of [quoting, quoted]) {
+      const report = (await reportIn(mail)) as { reply: string; bounce: string };
+      expect(report.bounce).toBe("hard");
+      expect(report.reply).not.toMatch(/Ada|Lovelace|Grace|Hopper|diagnosis/);
+    }
+    expect(await reportIn(quoted)).toMatchObject({
+      reply: expect.stringMatching(/no mailbox here.*tried once/),
+    });
+  });
+
   it("is never hard without a code or words that say so", async () => {
     const silent = samples.qmail.replace(
       "Sorry, no mailbox here by that name. (#5.1.1)",

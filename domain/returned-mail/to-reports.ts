@@ -8,6 +8,7 @@ const kindOfAction = {
   failed: "bounced",
   delayed: "delayed",
   delivered: "delivered",
+  passed_on: "other",
 } as const satisfies Record<RecipientReport["action"], InboundKind>;
 
 const kindOfFeedback = {

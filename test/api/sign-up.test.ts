@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { networkOf } from "../../api/sign-up/limits.ts";
+import { networkOf } from "../../lib/network-of.ts";
 import { centreWords } from "../../api/preference-centre/words/words.ts";
 import { languages } from "../../api/sign-up/words.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";

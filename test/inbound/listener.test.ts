@@ -2,11 +2,14 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../cli/stack/ports.ts";
 import { samples } from "../../domain/returned-mail/samples.testing.ts";
 import type { ActionTarget } from "../../domain/tokens.ts";
 import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { startListener } from "../../workers/inbound/listener.ts";
+import { createFeedbackLimit } from "../../workers/inbound/feedback-limit.ts";
+import { createInboundMetrics } from "../../workers/inbound/metrics.ts";
 import { createReceiver } from "../../workers/inbound/receive.ts";
 import { createCampaignWorker } from "../support/campaign-worker.ts";
 import {
@@ -26,12 +29,15 @@ const database = useLedgerDatabase({
 
 let listener: Awaited<ReturnType<typeof startListener>>;
 let port: number;
+const metrics = createInboundMetrics();
 beforeAll(async () => {
   listener = await startListener({
     host: "127.0.0.1",
     port: 0,
     domain: bounceDomain,
     addresses: returnAddresses,
+    metrics,
+    allowsFeedback: createFeedbackLimit({ limits: { ofNetwork: 6, ofAll: 10 } }),
     receive: createReceiver({
       pool: database.pool,
       addresses: returnAddresses,
@@ -107,9 +113,56 @@ describe("the receiver of returned mail", () => {
     );
     expect(await sendReturned(port, { to, raw: mail })).toMatch(/^250/);
     expect(await suppressions()).toEqual(["complained"]);
+    // Nobody can prove by mail that the message is wanted.
+    const notSpam = mail
+      .replace("Feedback-Type: abuse", "Feedback-Type: not-spam")
+      .replace("<report@", "<other@");
+    expect(await sendReturned(port, { to, raw: notSpam })).toMatch(/^250/);
+    expect(await suppressions()).toEqual(["complained"]);
     for (const raw of [samples.complaint, samples.letter, samples.postfix])
       await expect(sendReturned(port, { to, raw })).rejects.toMatchObject({ responseCode: 550 });
-    expect(await kinds()).toEqual(["complained"]);
+    expect(await kinds()).toEqual(["complained", "not_spam"]);
+  });
+
+  it("takes so many complaints of one network, and other mail after them", async () => {
+    const { delivery } = await sendOne();
+    const to = `feedback@${bounceDomain}`;
+    const codes: number[] = [];
+    for (let mail = 0; mail < 7; mail += 1)
+      codes.push(
+        await sendReturned(port, { to, raw: samples.letter }).then(
+          () => 250,
+          ({ responseCode }: { responseCode: number }) => responseCode,
+        ),
+      );
+    // The test before has sent some too.
+    expect(codes.at(0)).toBe(550);
+    expect(codes.at(-1)).toBe(451);
+    const raw = samples.postfixLocal;
+    expect(await sendReturned(port, { to: bounceTo({ delivery }), raw })).toMatch(/^250/);
+    const text = await metrics.registry.metrics();
+    expect(text).toMatch(/^tidings_inbound_refusals_total\{reason="feedback_rate"\} [1-9]/m);
+    expect(text).toMatch(/^tidings_inbound_refusals_total\{reason="unusable"\} [1-9]/m);
+    expect(text).toMatch(/^tidings_inbound_mails_total\{result="recorded"\} [1-9]/m);
+    expect(text).toMatch(/^tidings_inbound_reports_total\{outcome="bounced"\} [1-9]/m);
+    expect(text).toMatch(/^tidings_inbound_connections \d/m);
+  });
+
+  it("takes a message for delivered by a report to its own address only, if it has arrived and not if it was passed on", async () => {
+    const { delivery } = await sendOne();
+    const to = bounceTo({ delivery });
+    const forged = to.replace(/.@/, (end) => (end.startsWith("a") ? "b@" : "a@"));
+    const raw = samples.delivered;
+    await expect(sendReturned(port, { to: forged, raw })).rejects.toMatchObject({
+      responseCode: 550,
+    });
+    const passedOn = raw
+      .replace("Action: delivered (to the mailbox)", "Action: relayed")
+      .replace("<report@", "<other@");
+    expect(await sendReturned(port, { to, raw: passedOn })).toMatch(/^250/);
+    expect(await database.statuses()).toEqual({ sent: 1 });
+    expect(await sendReturned(port, { to, raw })).toMatch(/^250/);
+    expect(await database.statuses()).toEqual({ delivered: 1 });
   });
 
   it("unsubscribes who writes, by the token or by the message, and no program that answers", async () => {
@@ -201,7 +254,8 @@ describe("npm run inbound", () => {
     await blocker.query("ROLLBACK");
     blocker.release();
 
-    const second = await startInboundProcess(database.url);
+    const httpPort = await freePort();
+    const second = await startInboundProcess(database.url, { INBOUND_HTTP_PORT: String(httpPort) });
     expect(await sendReturned(second.port, mail)).toMatch(/^250/);
     expect(await sendReturned(second.port, mail)).toMatch(/^250/);
     expect(await database.statuses()).toEqual({ failed: 1 });
@@ -216,6 +270,12 @@ describe("npm run inbound", () => {
           ).rows as unknown[],
       )
       .toEqual([{ kind: "inbound", is_ready: true }]);
+    const get = (path: string) => fetch(`http://127.0.0.1:${httpPort}${path}`);
+    expect(await (await get("/healthz")).json()).toEqual({ status: "ok" });
+    expect(await (await get("/readyz")).json()).toEqual({ status: "ready", writes: "accepted" });
+    expect(await (await get("/metrics")).text()).toContain(
+      'tidings_inbound_reports_total{outcome="repeated"} 1',
+    );
     second.child.kill("SIGTERM");
     const [code] = (await once(second.child, "exit")) as [number];
     expect(code).toBe(0);

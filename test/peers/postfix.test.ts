@@ -5,6 +5,7 @@ import { createReturnPath } from "../../activities/channels/email/return-path.ts
 import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { startListener } from "../../workers/inbound/listener.ts";
+import { createInboundMetrics } from "../../workers/inbound/metrics.ts";
 import { createReceiver } from "../../workers/inbound/receive.ts";
 import { channelTo, provider } from "../channels/email-channel.ts";
 import { createCampaignWorker } from "../support/campaign-worker.ts";
@@ -41,6 +42,7 @@ beforeAll(async () => {
       refused += 1;
       return Promise.reject(new Error("the database is away"));
     },
+    metrics: createInboundMetrics(),
     logger: pino({ level: "silent" }),
   });
   postfix = await startPostfix(bounceDomain, listener.port);

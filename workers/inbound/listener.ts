@@ -8,6 +8,8 @@ import type { ReturnAddresses } from "../../domain/return-addresses.ts";
 import { StillSending } from "../../ledger/inbound-reports.ts";
 import { isDataFault } from "../../ledger/sql.ts";
 import { createLimiter } from "../../lib/concurrency-limit.ts";
+import { createFeedbackLimit } from "./feedback-limit.ts";
+import type { InboundMetrics, RefusalReason } from "./metrics.ts";
 import { type Recipient, UnusableMail } from "./receive.ts";
 
 export interface ListenerOptions {
@@ -24,6 +26,9 @@ export interface ListenerOptions {
   ) => Promise<string[]>;
   /** The certificate for STARTTLS; left out where it is not offered. */
   tls?: { cert: string; key: string };
+  metrics: Pick<InboundMetrics, "mails" | "reports" | "refusals" | "watchConnections">;
+  /** Whether a mail to the address of complaints is taken from a client. */
+  allowsFeedback?: (clientAddress: string) => boolean;
   logger: Pick<Logger, "info" | "warn">;
 }
 
@@ -44,13 +49,16 @@ const feedbackName = "feedback";
 /** An answer over SMTP. */
 class Refusal extends Error {
   readonly responseCode: number;
-  constructor(responseCode: number, message: string) {
+  readonly reason: RefusalReason;
+  constructor(responseCode: number, reason: RefusalReason, message: string) {
     super(message);
     this.responseCode = responseCode;
+    this.reason = reason;
   }
 }
 
-const later = () => new Refusal(451, "4.3.0 Try again later");
+const later = (reason: "still_sending" | "failed") =>
+  new Refusal(451, reason, "4.3.0 Try again later");
 
 /**
  * Starts the SMTP server for returned mail. It takes mail to return addresses of our messages only, and answers 250 once what a mail says is committed:
@@ -63,31 +71,42 @@ export async function startListener({
   addresses,
   receive,
   tls,
+  metrics,
+  allowsFeedback = createFeedbackLimit(),
   logger,
 }: ListenerOptions): Promise<{ port: number; close(): Promise<void> }> {
   const inTurn = createLimiter(maxRecording);
   const countOfHost = new Map<string, number>();
   const timers = new Map<string, NodeJS.Timeout>();
 
+  /** Counts a refusal, and returns it. */
+  const refuse = (refusal: Refusal): Refusal => {
+    metrics.refusals.inc({ reason: refusal.reason });
+    return refusal;
+  };
+
   const recognise = (address: string): Recipient | null =>
     address.toLowerCase() === `${feedbackName}@${domain}` ? "feedback" : addresses.read(address);
 
   async function take(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
     const raw = await readWhole(stream);
-    if (raw === null) throw new Refusal(552, "5.3.4 The message is too large");
+    if (raw === null) throw new Refusal(552, "too_large", "5.3.4 The message is too large");
     const { mailFrom, rcptTo } = session.envelope;
     const recipients = rcptTo.flatMap(({ address }) => recognise(address) ?? []);
     const isFromNobody = !mailFrom || mailFrom.address === "";
     try {
       const outcomes = await inTurn(() => receive(recipients, raw, { isFromNobody }));
+      for (const outcome of outcomes) metrics.reports.inc({ outcome });
       logger.info({ outcomes }, "a returned mail was recorded");
     } catch (error) {
       if (error instanceof UnusableMail)
-        throw new Refusal(550, `5.6.0 Not taken: ${error.message}`);
-      if (error instanceof StillSending) throw later();
+        throw new Refusal(550, "unusable", `5.6.0 Not taken: ${error.message}`);
+      if (error instanceof StillSending) throw later("still_sending");
       logger.warn({ error: describeError(error) }, "a returned mail could not be recorded");
       // It would fail in the same way each time.
-      throw isDataFault(error) ? new Refusal(554, "5.6.0 The message cannot be stored") : later();
+      throw isDataFault(error)
+        ? new Refusal(554, "unstorable", "5.6.0 The message cannot be stored")
+        : later("failed");
     }
   }
 
@@ -109,7 +128,8 @@ export async function startListener({
       countOfHost.set(remoteAddress, count);
       const timer = setTimeout(() => endConnection(server, id), connectionMs);
       timers.set(id, timer.unref());
-      if (count > maxConnectionsOfHost) done(new Refusal(421, "4.7.0 Too many connections"));
+      if (count > maxConnectionsOfHost)
+        done(refuse(new Refusal(421, "connections_of_host", "4.7.0 Too many connections")));
       else done();
     },
     onClose({ id, remoteAddress }) {
@@ -119,21 +139,33 @@ export async function startListener({
       if (left > 0) countOfHost.set(remoteAddress, left);
       else countOfHost.delete(remoteAddress);
     },
-    onRcptTo({ address }, { envelope }, done) {
-      if (recognise(address) === null) done(new Refusal(550, "5.1.1 No such address"));
+    onRcptTo({ address }, { envelope, remoteAddress }, done) {
+      const recipient = recognise(address);
+      if (recipient === null)
+        done(refuse(new Refusal(550, "unknown_address", "5.1.1 No such address")));
       else if (envelope.rcptTo.length >= maxRecipients)
-        done(new Refusal(452, "4.5.3 Too many recipients"));
+        done(refuse(new Refusal(452, "recipients", "4.5.3 Too many recipients")));
+      else if (recipient === "feedback" && !allowsFeedback(remoteAddress))
+        done(refuse(new Refusal(451, "feedback_rate", "4.7.0 Too many reports, try again later")));
       else done();
     },
     onData(stream, session, done) {
       take(stream, session).then(
-        () => done(null, "2.0.0 Recorded"),
-        (error: Error) => done(error instanceof Refusal ? error : later()),
+        () => {
+          metrics.mails.inc({ result: "recorded" });
+          done(null, "2.0.0 Recorded");
+        },
+        (error: Error) => {
+          const refusal = refuse(error instanceof Refusal ? error : later("failed"));
+          metrics.mails.inc({ result: refusal.responseCode < 500 ? "deferred" : "refused" });
+          done(refusal);
+        },
       );
     },
   });
   // A client that breaks its connection off is no fault of ours.
   server.on("error", ({ message }) => logger.warn({ error: message }, "a connection failed"));
+  metrics.watchConnections(() => server.connections.size);
   server.listen(port, host);
   await once(server.server, "listening");
   return {

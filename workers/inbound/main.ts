@@ -1,12 +1,16 @@
 import { ConfigurationError, inboundVariables, readEnvironment } from "../../config/environment.ts";
 import { createLogger } from "../../config/logger.ts";
+import { processRegistry } from "../../config/metrics.ts";
 import { createReturnAddresses } from "../../domain/return-addresses.ts";
 import { createUnsubscribeTokens } from "../../domain/unsubscribing.ts";
 import { createLedgerClock } from "../../ledger/clock.ts";
 import { startHeartbeat } from "../../ledger/heartbeat.ts";
 import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { createPool } from "../../ledger/worker-pool.ts";
+import { listen } from "../http.ts";
+import { createInboundApp } from "./http.ts";
 import { startListener } from "./listener.ts";
+import { createInboundMetrics } from "./metrics.ts";
 import { createReceiver } from "./receive.ts";
 
 // Dates without an offset are in UTC, whatever the time zone of the host.
@@ -36,8 +40,19 @@ async function main(): Promise<void> {
   const clock = createLedgerClock(pool);
   const addresses = createReturnAddresses(secrets, domain);
   const { INBOUND_TLS_CERT: cert, INBOUND_TLS_KEY: key } = environment;
+  const metrics = createInboundMetrics(processRegistry());
+  metrics.pools.watch("inbound", pool);
+  let isStopping = false;
+  const { INBOUND_HOST: host, INBOUND_HTTP_PORT: httpPort } = environment;
+  const http =
+    httpPort === 0
+      ? null
+      : await listen(createInboundApp({ metrics, pool, isStopping: () => isStopping }), {
+          host,
+          port: httpPort,
+        });
   const listener = await startListener({
-    host: environment.INBOUND_HOST,
+    host,
     port: environment.INBOUND_PORT,
     domain,
     addresses,
@@ -50,9 +65,9 @@ async function main(): Promise<void> {
       clock: () => clock.now(),
     }),
     ...(cert !== undefined && key !== undefined && { tls: { cert, key } }),
+    metrics,
     logger,
   });
-  let isStopping = false;
   const heartbeat = startHeartbeat({
     kind: "inbound",
     pool,
@@ -67,6 +82,7 @@ async function main(): Promise<void> {
   logger.info("draining");
   await listener.close();
   await heartbeat.stop();
+  http?.close();
   await pool.end();
   logger.info("stopped");
 }
