@@ -26,6 +26,10 @@ keep sealing-keys "k$(head -c 4 /dev/urandom | od -An -v -tx1 | tr -d ' \n'):$(h
 keep events-secret "$(random)"
 # Empty until you send push notifications: its public key and your contact are settings (docs/configuration.md).
 [ -e secrets/vapid-private-key ] || : > secrets/vapid-private-key
+# Empty until Mailgun or Postmark report to the API: Mailgun shows its key, and you choose the password that Postmark sends.
+for name in mailgun-signing-key postmark-webhook-secret; do
+  [ -e "secrets/$name" ] || : > "secrets/$name"
+done
 keep database-url "postgresql://tidings:$(cat secrets/tidings-database-password)@postgres:5432/tidings"
 keep app-database-url "postgresql://tidings_app:$(cat secrets/tidings-app-database-password)@postgres:5432/tidings"
 # Empty unless you list your providers in JSON (docs/providers/README.md). With SMTP servers in it, secrets/smtp-url has to be empty.

@@ -167,9 +167,13 @@ describe("docker-compose.yml", () => {
     expect(scraped("tidings-api")).toMatchObject({
       authorization: { credentials_file: `/run/secrets/${secrets[0]}` },
     });
+    const { INBOUND_HTTP_PORT: port } = compose.services["inbound"]!.environment;
+    expect(scraped("tidings-inbound")).toMatchObject({
+      dns_sd_configs: [{ names: ["inbound"], port: Number(port) }],
+    });
     // One address for each replica: they have one network in common.
     const seen = compose.services["prometheus"]!.networks;
-    for (const name of ["api", "worker"])
+    for (const name of ["api", "worker", "inbound"])
       expect(compose.services[name]!.networks.filter((each) => seen.includes(each))).toEqual([
         "monitoring",
       ]);
