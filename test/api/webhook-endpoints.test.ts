@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { Webhook } from "standardwebhooks";
 import {
@@ -13,6 +16,7 @@ import {
   onTestFinished,
 } from "vitest";
 import { createPublishEvents } from "../../activities/publish-events.ts";
+import { packageRoot } from "../../config/package-root.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { engagementsNow, type EngagementKind, recordEngagements } from "../../ledger/engagement.ts";
 import { createGates } from "../../ledger/gates.ts";
@@ -26,6 +30,7 @@ import { subnets } from "../support/outbound.ts";
 import { insertPushDeliveries } from "../support/push-deliveries.ts";
 import { masterKey } from "../support/sealing.ts";
 import { type Api, seed, startApi } from "./harness.ts";
+import { startPublishing } from "./webhook-publisher.ts";
 
 interface Arrived {
   path: string;
@@ -84,35 +89,9 @@ afterEach(async () => {
   stop = async () => {};
 });
 
-const retry = { baseMs: 60_000, capMs: 3_600_000, attempts: 10 };
-
 /** Runs the activity that sends events, until the test ends. */
-function publish({ roundMs = 600_000, timeoutMs = 5_000, masterKeys = [masterKey("k1")] } = {}) {
-  const environment = new MockActivityEnvironment();
-  const http = createOutboundClient({
-    rules: {
-      privateSubnets: subnets("127.0.0.1/32"),
-      ports: [Number(new URL(origin).port)],
-      plain: false,
-    },
-  });
-  const activity = createPublishEvents({
-    pool: api.pool,
-    gates: createGates(api.pool),
-    receiver: null,
-    http,
-    sealer: createSealer({ pool: api.pool, masterKeys }),
-    retry,
-    sweepMs: 20,
-    roundMs,
-    timeoutMs,
-  });
-  const running = environment.run(activity) as Promise<void>;
-  stop = async () => {
-    environment.cancel("WORKER_SHUTDOWN");
-    await running;
-    await http.close();
-  };
+function publish(options: Parameters<typeof startPublishing>[2] = {}) {
+  ({ stop } = startPublishing(api.pool, origin, options));
 }
 
 const allKinds = ["delivery.delivered", "delivery.opened", "delivery.clicked", "delivery.bounced"];
@@ -291,6 +270,46 @@ describe("webhook endpoints", () => {
     await expect.poll(() => waiting(id)).toBe(0);
     expect(kindsAt("/all").slice(1)).toEqual(["webhook.test", "delivery.opened"]);
     expect(await read(id)).toMatchObject({ failingSince: null, retryAt: null, detail: null });
+  });
+
+  it("get each event of a publisher that is killed during a request, under the same id, from the next one", async () => {
+    answers.set("/all", null);
+    const { id, secret } = await create("/all");
+    await engage(
+      await insertPushDeliveries(api, recipientId, { statuses: ["sent", "sent"] }),
+      "opened",
+    );
+    const killed = spawn(
+      process.execPath,
+      [
+        join(packageRoot, "dist/test/api/webhook-publisher.js"),
+        api.pool.options.connectionString!,
+        origin,
+      ],
+      { stdio: ["ignore", "inherit", "inherit"] },
+    );
+    onTestFinished(() => void killed.kill("SIGKILL"));
+    await expect.poll(() => arrived.length).toBe(1);
+    killed.kill("SIGKILL");
+    await once(killed, "exit");
+    expect(await waiting(id)).toBe(2);
+    expect(await attemptsOf(id)).toEqual([]);
+
+    answers.clear();
+    publish();
+    await expect.poll(() => waiting(id)).toBe(0);
+    const [first, second] = arrived as [Arrived, Arrived];
+    expect(arrived).toHaveLength(2);
+    expect(second.headers["webhook-id"]).toBe(first.headers["webhook-id"]);
+    expect(second.body).toBe(first.body);
+    expect(new Webhook(secret).verify(second.body, second.headers)).toBeTruthy();
+    expect(await attemptsOf(id)).toMatchObject([
+      {
+        outcome: "taken",
+        messageId: first.headers["webhook-id"],
+        events: first.events.map((event) => event.id),
+      },
+    ]);
   });
 
   it("that refuse one event get the others; a test that is refused is not repeated", async () => {
