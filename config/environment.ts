@@ -576,7 +576,7 @@ export const variables = {
   REPORT_ZONE: timeZone
     .default("UTC")
     .describe(
-      "IANA time zone whose days [reports](analytics.md) of long times are fastest in, beside UTC. After a change, the days of the last two years are counted again from hours. Give all workers the same one.",
+      "IANA time zone whose days [reports](analytics.md) of long times are fastest in, beside UTC. After a change, the days of the last two years are counted again, from quarter hours where these are kept and otherwise from hours. Give all workers the same one.",
     ),
   RETENTION_DELIVERIES_DAYS: wholeNumber(1, 36_500, 90).describe(
     "Days for which ended deliveries, their attempts and notifications are kept. A campaign keeps the counts of removed deliveries.",
