@@ -25,10 +25,7 @@ export type AcceptTogether = (
 ) => Promise<AcceptRow>;
 
 /** Creates the function that writes simultaneous requests in one statement. An API process has one. */
-export function createAcceptTogether(deps: {
-  pool: Pool;
-  mailboxShards: number;
-}): AcceptTogether {
+export function createAcceptTogether(deps: { pool: Pool; mailboxShards: number }): AcceptTogether {
   const { pool, mailboxShards } = deps;
   const acceptApart = async (request: AcceptRequest) =>
     (await acceptDeliveries(pool, [request], { mailboxShards, wait: true }))[0]!;
