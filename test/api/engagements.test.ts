@@ -9,6 +9,7 @@ import {
 import { erasePerson } from "../../ledger/erasure.ts";
 import { type Execute, executeOn } from "../../ledger/sql.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
+import { addHits, judgeDueHits } from "../../ledger/tracking-hits.ts";
 import { insertPushDeliveries } from "../support/push-deliveries.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 
@@ -124,5 +125,21 @@ describe("engagements", () => {
       const left = { where: { recipientId: personId } };
       expect(await api.prisma.recipientEngagement.findMany(left)).toEqual([]);
     }
+  });
+
+  it("by links wait for an erasure without holding their hits, and are not lost if it is undone", async () => {
+    const [id] = await insertPushDeliveries(api, recipientId);
+    await addHits(executeOn(api.pool), [
+      { message: { delivery: id! }, kind: "open", link: null, atMs: Date.now(), suspicion: null },
+    ]);
+    await api.prisma.$executeRaw`UPDATE engagement_events SET due_at = now() - interval '1 second'`;
+    await inTransaction(api.pool, async (client) => {
+      await client.query("SELECT FROM recipients WHERE id = $1 FOR UPDATE", [recipientId]);
+      expect(await judgeDueHits(api.pool)).toBe(false);
+      expect(await api.prisma.engagementEvent.count()).toBe(1);
+    });
+    await judgeDueHits(api.pool);
+    expect(await api.prisma.engagementEvent.count()).toBe(0);
+    expect(await api.prisma.engagement.count()).toBe(1);
   });
 });
