@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { PrismaPg } from "@prisma/adapter-pg";
 import {
   ColumnTypeEnum,
@@ -58,18 +59,21 @@ async function lendSchemaEngine<Result>(
   try {
     const adapter = bindMigrationAwareSqlAdapterFactory(factory);
     const engine = await (await engineClass).new({ datamodels: [datamodel] }, () => {}, adapter);
-    try {
-      return await work(engine);
-    } finally {
-      engine.free();
-    }
+    const result = await work(engine);
+    engine.free();
+    return result;
+  } catch (error) {
+    // The memory of an instance that failed may be damaged: the next call has another one.
+    engineClass = undefined;
+    throw error;
   } finally {
     await close();
   }
 }
 
-/** The engine is loaded once per process, because the glue supports only one instance. */
+/** The engine, which is loaded once: the glue supports only one instance, so that another instance needs a glue of its own. */
 let engineClass: Promise<typeof SchemaEngine> | undefined;
+let instances = 0;
 
 async function loadEngine(): Promise<typeof SchemaEngine> {
   globalThis.PRISMA_WASM_PANIC_REGISTRY = {
@@ -77,8 +81,10 @@ async function loadEngine(): Promise<typeof SchemaEngine> {
       throw new Error(`Prisma's schema engine gave up: ${message}`);
     },
   };
-  const glue = (await import(glueModule)) as Glue;
-  const folder = dirname(createRequire(import.meta.url).resolve(glueModule));
+  const gluePath = createRequire(import.meta.url).resolve(glueModule);
+  instances += 1;
+  const glue = (await import(`${pathToFileURL(gluePath).href}?instance=${instances}`)) as Glue;
+  const folder = dirname(gluePath);
   const wasm = await readFile(join(folder, "schema_engine_bg.wasm"));
   const { instance } = await WebAssembly.instantiate(wasm, { "./schema_engine_bg.js": glue });
   glue.__wbg_set_wasm(instance.exports);

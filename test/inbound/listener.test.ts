@@ -19,6 +19,7 @@ import {
   sendReturned,
   startInboundProcess,
 } from "../support/inbound.ts";
+import { pushCertificate } from "../support/push-certificate.ts";
 import { useLedgerDatabase } from "../support/ledger-database.ts";
 
 const queue = "mailbox/0";
@@ -255,9 +256,14 @@ describe("npm run inbound", () => {
     blocker.release();
 
     const httpPort = await freePort();
-    const second = await startInboundProcess(database.url, { INBOUND_HTTP_PORT: String(httpPort) });
+    const { cert, key } = pushCertificate;
+    const second = await startInboundProcess(database.url, {
+      INBOUND_HTTP_PORT: String(httpPort),
+      INBOUND_TLS_CERT: cert,
+      INBOUND_TLS_KEY: key,
+    });
     expect(await sendReturned(second.port, mail)).toMatch(/^250/);
-    expect(await sendReturned(second.port, mail)).toMatch(/^250/);
+    expect(await sendReturned(second.port, { ...mail, ca: cert })).toMatch(/^250/);
     expect(await database.statuses()).toEqual({ failed: 1 });
     expect(await kinds()).toEqual(["bounced"]);
     await expect

@@ -10,12 +10,20 @@ const secret = "a secret of the tests of returned mail";
 export const returnAddresses = createReturnAddresses([secret], bounceDomain);
 export const returnSecrets: readonly string[] = [secret];
 
-/** Sends a mail as another mail server does. Resolves with the last answer; it rejects with `responseCode` where the mail is refused. */
+/**
+ * Sends a mail as another mail server does. Resolves with the last answer; it rejects with `responseCode` where the mail is refused.
+ * @param ca the certificate that the server has to present for STARTTLS; without it, the mail is sent unencrypted
+ */
 export async function sendReturned(
   port: number,
-  { to, raw, from = "" }: { to: string | string[]; raw: string; from?: string },
+  { to, raw, from = "", ca }: { to: string | string[]; raw: string; from?: string; ca?: string },
 ): Promise<string> {
-  const transport = createTransport({ host: "127.0.0.1", port, secure: false, ignoreTLS: true });
+  const transport = createTransport({
+    host: "127.0.0.1",
+    port,
+    secure: false,
+    ...(ca === undefined ? { ignoreTLS: true } : { requireTLS: true, tls: { ca } }),
+  });
   const { response } = await transport.sendMail({ envelope: { from, to }, raw });
   return response;
 }
