@@ -4,6 +4,7 @@ import { mergePatch } from "./merge-patch.ts";
 import { importedPatch, importedRecipient } from "./recipient.ts";
 import {
   isSameState,
+  leavesMailbox,
   mergeRecipient,
   type RecipientChange,
   type RecipientState,
@@ -113,5 +114,18 @@ describe("isSameState", () => {
       { preferences: null },
     ])
       expect(isSameState(before, { ...before, ...other })).toBe(false);
+  });
+});
+
+describe("leavesMailbox", () => {
+  it.each([
+    ["ada@example.org", "other@example.org", true],
+    ["ada@example.org", null, true],
+    ["ada@example.org", "ADA@Example.ORG", false],
+    ["ada@example.org", "ada@example.org", false],
+    [null, "ada@example.org", false],
+    [null, null, false],
+  ])("of a change from %s to %s is %s", (from, to, isLeft) => {
+    expect(leavesMailbox({ email: from }, { email: to })).toBe(isLeft);
   });
 });

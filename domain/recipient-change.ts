@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { addressKey } from "./address.ts";
 import { mergePatch, withoutEmpty } from "./merge-patch.ts";
 import { type Preferences, preferences } from "./policy/preferences.ts";
 import {
@@ -23,6 +24,18 @@ export const isSameState = (a: RecipientState, b: RecipientState): boolean =>
   a.locale === b.locale &&
   isDeepStrictEqual(a.attributes, b.attributes) &&
   statesSamePreferences(a, b);
+
+/**
+ * Whether a recipient no longer has the mailbox of their email address, so that the links in it are revoked: somebody else may read it. Another spelling
+ * is the same mailbox.
+ */
+export const leavesMailbox = (
+  before: Pick<RecipientProfile, "email">,
+  after: Pick<RecipientProfile, "email">,
+): boolean =>
+  before.email !== null &&
+  before.email !== after.email &&
+  (after.email === null || addressKey(before.email) !== addressKey(after.email));
 
 /** Whether two states have the same preferences. Preferences that were never set equal empty preferences. */
 export const statesSamePreferences = (

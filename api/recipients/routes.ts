@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { publicId } from "../../domain/ids.ts";
-import { applyPatch, replaceRecipient } from "../../domain/recipient-change.ts";
+import { applyPatch, leavesMailbox, replaceRecipient } from "../../domain/recipient-change.ts";
 import {
   externalId,
   type ImportedRecipient,
@@ -177,6 +177,7 @@ function patchRecipient(
           attributes: profile.attributes as Prisma.InputJsonObject,
           updatedAt: services.clock(),
           version: { increment: 1 },
+          ...(leavesMailbox(before, profile) && { linksEpoch: { increment: 1 } }),
         },
       });
       const moved = after.timeZone === before.timeZone ? [] : [after.id];

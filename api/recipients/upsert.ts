@@ -2,6 +2,7 @@ import { newUuid } from "../../domain/ids.ts";
 import {
   type ChangeFault,
   isSameState,
+  leavesMailbox,
   type RecipientChange,
   type RecipientState,
   statesSamePreferences,
@@ -47,6 +48,8 @@ interface Written {
   preferencesVersion: number;
   /** Whether the preferences have changed, which makes a new version of them. */
   restated: boolean;
+  /** Whether the links in earlier emails are revoked. */
+  leavesMailbox: boolean;
 }
 
 /**
@@ -149,6 +152,7 @@ function applyAll(
       attributes: state.attributes,
       preferences: state.preferences,
       restated,
+      leavesMailbox: first !== null && leavesMailbox(first, state),
       preferencesVersion: (known?.preferencesVersion ?? 0) + Number(restated),
     },
     differs: row !== existing && (first === null || !isSameState(first, state)),
@@ -200,7 +204,7 @@ const givenSql = `
   given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(:people::text::jsonb)
       AS n(id uuid, "externalId" text, email text, phone text, "timeZone" text, locale text, attributes jsonb, preferences jsonb,
-        "preferencesVersion" int, restated boolean)
+        "preferencesVersion" int, restated boolean, "leavesMailbox" boolean)
   )`;
 
 const changeKnown = defineStatement<Writing>(`
@@ -209,7 +213,8 @@ const changeKnown = defineStatement<Writing>(`
     UPDATE recipients AS r SET
       email = n.email, phone = n.phone, time_zone = n."timeZone", locale = n.locale, attributes = n.attributes,
       updated_at = :now::timestamptz, version = r.version + 1,
-      preferences = n.preferences, preferences_version = n."preferencesVersion"
+      preferences = n.preferences, preferences_version = n."preferencesVersion",
+      links_epoch = r.links_epoch + n."leavesMailbox"::int
     FROM given AS n WHERE r.id = n.id
     RETURNING r.id, r.preferences, r.preferences_version, n.restated
   )
