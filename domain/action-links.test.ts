@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createBrowserTokens } from "./browser-links.ts";
 import { createActionLinks } from "./action-links.ts";
 import { newUuid } from "./ids.ts";
 import { createPreferenceTokens, isExpired, isTrusted } from "./preference-links.ts";
@@ -29,14 +30,21 @@ describe("a link in a message", () => {
     expect(await tokens.verifyActionToken(one, end)).toEqual({ fault: "expired" });
   });
 
-  it("to preferences does not allow everything if others receive the message too", () => {
-    const linkIn = (isShared: boolean) => {
-      const url = links.forPreferences(newUuid(now), { epoch: 1, now, isShared });
+  it("to preferences allows to erase only if it is asked for, and works all the same", () => {
+    const linkThat = (mayErase: boolean) => {
+      const url = links.forPreferences(newUuid(now), { epoch: 1, now, mayErase });
       return createPreferenceTokens([secret]).verify(/\/p\/([\w-]+)$/.exec(url)![1]!)!;
     };
-    expect(isTrusted(linkIn(false), now)).toBe(true);
-    expect(isTrusted(linkIn(true), now)).toBe(false);
-    expect(isExpired(linkIn(true), now)).toBe(false);
+    expect(isTrusted(linkThat(true), now)).toBe(true);
+    expect(isTrusted(linkThat(false), now)).toBe(false);
+    expect(isExpired(linkThat(false), now)).toBe(false);
+  });
+
+  it("to an email in a browser names the delivery and the epoch", () => {
+    const deliveryId = newUuid(now);
+    const url = links.forBrowser(deliveryId, { epoch: 3 });
+    const [, token] = /^https:\/\/example\.org\/notify\/m\/([\w-]+)$/.exec(url)!;
+    expect(createBrowserTokens([secret]).verify(token!)).toEqual({ deliveryId, epoch: 3 });
   });
 
   it("for receipts names its target only, and is not a link that acts", async () => {

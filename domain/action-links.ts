@@ -1,4 +1,5 @@
 import type { RecipientAction } from "./action.ts";
+import { createBrowserTokens } from "./browser-links.ts";
 import { createPreferenceTokens, madeUntrusted } from "./preference-links.ts";
 import { dayMs } from "./time/durations.ts";
 import { type ActionTarget, createTokens } from "./tokens.ts";
@@ -20,11 +21,10 @@ export interface ActionLinks {
   forReceipt(target: ActionTarget, signing: Signing): Promise<string>;
   /** Creates the links by which a recipient unsubscribes. They never expire. */
   forUnsubscribing(unsubscription: Unsubscription): UnsubscribeLinks;
-  /**
-   * Creates the link to a recipient's preference centre. It is valid for 90 days. One that is shared, because others have it too, never allows
-   * to download and to erase everything.
-   */
-  forPreferences(recipientId: string, signing: Signing & { isShared?: boolean }): string;
+  /** Creates the link to a recipient's preference centre. It is valid for 90 days. `mayErase`: within a day it also allows to download and to erase everything. */
+  forPreferences(recipientId: string, signing: Signing & { mayErase: boolean }): string;
+  /** Creates the address at which a browser shows an email. It does not expire. */
+  forBrowser(deliveryId: string, signing: Pick<Signing, "epoch">): string;
 }
 
 /** The ways of one recipient to unsubscribe. */
@@ -56,6 +56,7 @@ export function createActionLinks({
   const tokens = createTokens(secrets);
   const unsubscribeTokens = createUnsubscribeTokens(secrets);
   const preferenceTokens = createPreferenceTokens(secrets);
+  const browserTokens = createBrowserTokens(secrets);
   const addresses =
     bounceDomain === undefined ? null : createReturnAddresses(secrets, bounceDomain);
   const expiryOf = (now: Date) => new Date(now.getTime() + lifetimeMs);
@@ -79,9 +80,11 @@ export function createActionLinks({
           `mailto:${addresses.of("unsubscribe", unsubscription.message)}?subject=unsubscribe%20${token}`,
       };
     },
-    forPreferences(recipientId, { epoch, now, isShared = false }) {
-      const madeAt = isShared ? madeUntrusted(now) : now;
+    forPreferences(recipientId, { epoch, now, mayErase }) {
+      const madeAt = mayErase ? now : madeUntrusted(now);
       return `${publicUrl}/p/${preferenceTokens.sign({ recipientId, epoch, madeAt })}`;
     },
+    forBrowser: (deliveryId, { epoch }) =>
+      `${publicUrl}/m/${browserTokens.sign({ deliveryId, epoch })}`,
   };
 }

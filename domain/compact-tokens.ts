@@ -14,7 +14,7 @@ export type TokenPurpose =
   | "open"
   | "click"
   | "link"
-  | "view"
+  | "view in a browser"
   | "confirm subscription"
   | "sign-up form";
 

@@ -5,6 +5,9 @@ import { dayMs, hourMs } from "./time/durations.ts";
 /** How long a link to the preference centre works: emails are read weeks later. */
 export const preferenceLinkMs = 90 * dayMs;
 
+/** How the emails with which recipients are sent their links are marked: by their author and their entity. Only their links may be used to erase. */
+export const preferenceLinkMail = { createdBy: "tidings", entityId: "preference-link" } as const;
+
 /**
  * How long a link also allows to download and to erase everything. Old emails are forwarded, so that somebody who wants this later has to ask for a
  * new link, which goes to the recipient's own address.
@@ -57,7 +60,7 @@ export function createPreferenceTokens(secrets: readonly string[]): PreferenceTo
 export const isExpired = ({ madeAt }: Pick<PreferenceLink, "madeAt">, now: Date): boolean =>
   now.getTime() >= madeAt.getTime() + preferenceLinkMs;
 
-/** When a link is said to be made that never allows to download and to erase everything, because others receive it too. */
+/** When a link is said to be made that never allows to download and to erase everything, because others may have it too. */
 export const madeUntrusted = (now: Date): Date => new Date(now.getTime() - trustedMs);
 
 /** Whether a link is new enough to download and to erase everything. */

@@ -5,6 +5,7 @@ import type { NotificationType } from "../domain/policy/notification-type.ts";
 import type { Tracking, Utm } from "../domain/tracking/settings.ts";
 import type { TemplateContent } from "../domain/templates/content.ts";
 import type { DueDelivery } from "./ledger.ts";
+import { isPreferenceLink } from "./preference-link-mails.ts";
 import { type EmailExtras, readEmailExtras } from "./notification-emails.ts";
 
 /** The data of a campaign or notification that each of its deliveries needs. */
@@ -38,6 +39,8 @@ export interface Source {
   entityId: string | null;
   /** A value of the schema `notificationActions` in domain/notification.ts. */
   actions: unknown;
+  /** Whether it is the email with a link to their preferences that a recipient has asked for, in Tidings' own words. */
+  isPreferenceLink: boolean;
   /** The attachments and copies of its email; null where it has none. */
   extras: EmailExtras | null;
 }
@@ -77,10 +80,11 @@ export function createSources(pool: Pool): Sources {
       table === "campaigns"
         ? `CASE WHEN s.topic_id IS NOT NULL THEN (SELECT jsonb_build_object('id', t.id, 'key', t.key) FROM topics t WHERE t.id = s.topic_id) END AS topic,
           s.email, s.tracking, s.utm, s.guarantee, s.revision, s.frozen_at AS "askedAt", NULL::timestamptz AS "occursAt", NULL::timestamptz AS "expiresAt",
-          NULL AS "dedupKey", NULL AS "collapseKey", cardinality(s.attachment_ids) = 0 AS batchable, s.attachment_ids AS "attachmentIds", false AS "bypassRateLimit", NULL AS "entityId", '[]'::jsonb AS actions`
+          NULL AS "dedupKey", NULL AS "collapseKey", cardinality(s.attachment_ids) = 0 AS batchable, s.attachment_ids AS "attachmentIds", false AS "bypassRateLimit", NULL AS "entityId", '[]'::jsonb AS actions,
+          false AS "isPreferenceLink"`
         : `NULL::jsonb AS topic, '{}'::jsonb AS email, NULL::jsonb AS tracking, NULL::jsonb AS utm, 'at_least_once' AS guarantee, NULL::smallint AS revision, s.send_at AS "askedAt", s.occurs_at AS "occursAt",
           s.expires_at AS "expiresAt", s.dedup_key AS "dedupKey", s.collapse_key AS "collapseKey", s.batchable,
-          s.bypass_rate_limit AS "bypassRateLimit", s.entity_id AS "entityId", s.actions`;
+          s.bypass_rate_limit AS "bypassRateLimit", s.entity_id AS "entityId", s.actions, ${isPreferenceLink("s")} AS "isPreferenceLink"`;
     const { rows } = await pool.query<
       Omit<Row, "extras"> & { id: string; attachmentIds?: string[] }
     >({
@@ -133,7 +137,13 @@ export function createSources(pool: Pool): Sources {
           throw new Error("a delivery has no source, which the foreign keys should prevent");
         if (templateVersionId !== null)
           return sourceOf(
-            { ...row, templateVersionId, content: named.get(templateVersionId)! },
+            // Another version has other words.
+            {
+              ...row,
+              templateVersionId,
+              content: named.get(templateVersionId)!,
+              isPreferenceLink: false,
+            },
             types,
           );
         let source = typed.get(row);

@@ -79,6 +79,8 @@ export interface SendRequest {
   tracking?: MessageTracking;
   /** The address of the recipient's preference centre; emails have one. */
   preferencesUrl?: string;
+  /** The address at which a browser shows an email; left out where its template does not name it, and for a group, whose message is not kept. */
+  browserUrl?: string;
   /** The sender of an email, if it is not the installation's own. */
   email: EmailIdentity | null;
   /** The attachments and copies of an email; left out where it has none. */

@@ -62,7 +62,7 @@ export interface Part {
     | "expiresAt"
     | "askedAt"
   > &
-    Partial<Pick<Source, "extras" | "tracking" | "utm">>;
+    Partial<Pick<Source, "extras" | "tracking" | "utm" | "isPreferenceLink">>;
 }
 
 /** Builds the content of messages: the template's for a single delivery, a summary for several deliveries that go out together. */
@@ -128,7 +128,7 @@ export function createSummaries({
           ...(source.extras && { extras: source.extras }),
           ...listOf({ delivery, source }, null, { delivery: id }),
           ...trackingOf([{ delivery, source }], { delivery: id }),
-          ...(namesPreferences(source.content) && preferencesOf({ delivery, source }, now)),
+          ...addressesOf({ delivery, source }, now),
           about: describeMessage([source], null),
         };
         const offered = actionsOf(source);
@@ -172,14 +172,21 @@ export function createSummaries({
         };
       };
 
-      /** The address of the preference centre of an email's recipient. */
-      const preferencesOf = (
-        { delivery: { channel, recipient, linksEpoch: epoch }, source: { extras } }: Part,
+      /** Those addresses of an email that its template names: of its recipient's preference centre, and of itself in a browser. */
+      const addressesOf = (
+        { delivery: { id, channel, recipient, linksEpoch: epoch }, source }: Part,
         now: Date,
-      ): Pick<Content, "preferencesUrl"> => {
+      ): Pick<Content, "preferencesUrl" | "browserUrl"> => {
         if (channel !== "email") return {};
-        const isShared = extras != null && extras.copies.length > 0;
-        return { preferencesUrl: links.forPreferences(recipient.id, { epoch, now, isShared }) };
+        const { preferences, browser } = findNamedAddresses(source.content);
+        if (!preferences && !browser) return {};
+        // Other emails show senders their link: a template can send it anywhere.
+        const mayErase = source.isPreferenceLink === true;
+        const signing = { epoch, now, mayErase };
+        return {
+          ...(preferences && { preferencesUrl: links.forPreferences(recipient.id, signing) }),
+          ...(browser && { browserUrl: links.forBrowser(id, { epoch }) }),
+        };
       };
 
       const buildItem = async ({ delivery, source }: Part, now: Date): Promise<SummaryItem> => {
@@ -226,7 +233,7 @@ export function createSummaries({
           .map((part) => ({ ...memberOf(part), part }));
         const key = keyOf(parts[0]!);
         const named = key === null ? undefined : templates.get(key);
-        const { channel, linksEpoch: epoch } = parts[0]!.delivery;
+        const { channel, recipient, linksEpoch: epoch } = parts[0]!.delivery;
         const signing = { epoch, now };
         return {
           messageId: publicId("group", group.id),
@@ -234,7 +241,9 @@ export function createSummaries({
           email: group.kind === "batch" ? (parts[0]!.source.type?.email ?? null) : null,
           ...listOf(parts[0]!, group.kind, { group: group.id }),
           ...trackingOf(parts, { group: group.id }),
-          ...preferencesOf(parts[0]!, now),
+          ...(channel === "email" && {
+            preferencesUrl: links.forPreferences(recipient.id, { ...signing, mayErase: false }),
+          }),
           about: describeMessage(
             members.map(({ part: { source } }) => source),
             group.kind,
@@ -307,15 +316,24 @@ function describeMessage(
   };
 }
 
-const contentsThatNamePreferences = new WeakMap<object, boolean>();
+interface NamedAddresses {
+  preferences: boolean;
+  browser: boolean;
+}
 
-/** Whether a template names the address of the preference centre, which is signed only then. The answer is kept for its other messages. */
-function namesPreferences(content: Content["content"]): boolean {
-  const known = contentsThatNamePreferences.get(content);
+const namedAddresses = new WeakMap<object, NamedAddresses>();
+
+/** Finds which addresses a template names, since others are not signed. The answer is kept for its other messages. */
+function findNamedAddresses(content: Content["content"]): NamedAddresses {
+  const known = namedAddresses.get(content);
   if (known !== undefined) return known;
-  const isNamed = JSON.stringify(content).includes("preferencesUrl");
-  contentsThatNamePreferences.set(content, isNamed);
-  return isNamed;
+  const text = JSON.stringify(content);
+  const found = {
+    preferences: text.includes("preferencesUrl"),
+    browser: text.includes("browserUrl"),
+  };
+  namedAddresses.set(content, found);
+  return found;
 }
 
 /** What is tracked of an email: what is tracked of each of its parts. Its links have the parameters of a campaign if it is its only part. */

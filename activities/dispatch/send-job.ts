@@ -31,6 +31,7 @@ export interface Content
       | "list"
       | "tracking"
       | "preferencesUrl"
+      | "browserUrl"
     > {
   /** The template to use if the other cannot be rendered. */
   fallback?: Template;

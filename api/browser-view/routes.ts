@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { createBrowserTokens } from "../../domain/browser-links.ts";
 import { createActionLinks } from "../../domain/action-links.ts";
 import { parsePublicId } from "../../domain/ids.ts";
-import { createTrackingTokens } from "../../domain/tracking/tokens.ts";
 import { findMailingList } from "../../domain/unsubscribing.ts";
 import { readSentMessage, type SentMessageRow, wasSent } from "../deliveries/sent-message.ts";
 import { Problem } from "../http/problem.ts";
@@ -49,7 +49,7 @@ const show = defineRoute({
       content: pageContent,
     },
     404: describeFailure("The link does not exist, or the message is no longer kept"),
-    410: describeFailure("The data of the message were erased"),
+    410: describeFailure("The data of the message were erased, or the link was revoked"),
     "5XX": describeFailure("It failed. Try again later"),
   },
 });
@@ -57,7 +57,7 @@ const show = defineRoute({
 /** The routes of emails in a browser. The token in a link authorises the request. */
 export function browserViewRoutes({ config, pages, publicPool, templateRendering }: Services) {
   const { tokenSecrets: secrets, publicUrl } = config;
-  const tokens = createTrackingTokens(secrets);
+  const tokens = createBrowserTokens(secrets);
   const links = createActionLinks({ secrets, publicUrl });
   const limitUses = createUseLimit();
 
@@ -73,15 +73,17 @@ export function browserViewRoutes({ config, pages, publicPool, templateRendering
   return createRouter().openapi(show, (c) =>
     withErrorPage(c, pages, async () => {
       const { token } = c.req.valid("param");
-      const message = tokens.verifyMessage("view", token);
-      if (message === null || "group" in message)
+      const link = tokens.verify(token);
+      if (link === null)
         throw new Problem("not-found", "This link does not exist. Check that it is complete.");
-      limitUses([{ key: message.delivery, max: looksInMinute }]);
-      const row = await readSentMessage(publicPool, message.delivery);
+      limitUses([{ key: link.deliveryId, max: looksInMinute }]);
+      const row = await readSentMessage(publicPool, link.deliveryId);
       if (row === null || row.channel !== "email" || !wasSent(row))
         throw new Problem("not-found", "This message is no longer available.");
       if (row.erasedAt !== null || row.content === null)
         throw new Problem("gone", "This message is no longer available.");
+      if (row.linksEpoch !== link.epoch)
+        throw new Problem("expired", "This link has expired or was revoked.");
       const preview = await templateRendering.preview(
         { scope: row.recipient.id },
         "email",

@@ -50,6 +50,8 @@ export interface SentMessageRow {
   recipient: Omit<RecipientScope, "id"> & { id: string };
   recipientChangedAt: Date;
   erasedAt: Date | null;
+  /** The epoch that links of the recipient must have. */
+  linksEpoch: number;
 }
 
 /**
@@ -70,7 +72,7 @@ const sentMessageSql = `
     c.tracking, c.utm, p.preferences -> 'tracking' AS "trackingPreference",
     y.document -> 'email' AS "typeEmail", d.type_version AS "typeVersion", y.version AS "typeVersionNow",
     jsonb_build_object('id', p.id, 'externalId', p.external_id, 'email', p.email, 'timeZone', p.time_zone, 'locale', p.locale, 'attributes', p.attributes) AS recipient,
-    p.updated_at AS "recipientChangedAt", p.erased_at AS "erasedAt"
+    p.updated_at AS "recipientChangedAt", p.erased_at AS "erasedAt", p.links_epoch AS "linksEpoch"
   FROM deliveries d JOIN recipients p ON p.id = d.recipient_id
     LEFT JOIN notifications n ON n.id = d.notification_id
     LEFT JOIN campaigns c ON c.id = d.campaign_id

@@ -1,6 +1,6 @@
 import type { Caller } from "../http/keyring.ts";
 
-/** The author of notifications that Tidings sends by itself: about alerts, and to ask for confirmation. */
+/** The author of notifications that Tidings sends by itself: about alerts, to ask for confirmation, and with links to preferences. */
 export const systemCaller: Caller = {
   id: "tidings",
   scope: "tidings",

@@ -33,7 +33,7 @@ const ask = defineRoute({
   access: "public",
   summary: "Send the recipients with an email address a link to their preferences",
   description:
-    "The answer is the same, and comes as soon, whether the address is known or not. A recipient gets at most one email within ten minutes.",
+    "The answer is the same, and comes as soon, whether the address is known or not. A recipient gets at most one email within ten minutes, and five within 24 hours.",
   request: {
     body: {
       required: true,

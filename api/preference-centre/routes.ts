@@ -50,7 +50,7 @@ const show = defineRoute({
   path: "/p/{token}",
   summary: "Show the preference centre of a recipient",
   description:
-    "A page in the recipient's language, which works without a script. It changes nothing. Links to it are in emails as `{{ preferencesUrl }}`, work for 90 days, and end when the recipient's links are revoked.",
+    "A page in the recipient's language, which works without a script. It changes nothing. Links to it are in emails as `{{ preferencesUrl }}`, work for 90 days, and end when the recipient's links are revoked or their email address is changed.",
   request: { params },
   responses: { 200: { description: "The page", content: pageContent }, ...failures },
 });
@@ -82,7 +82,8 @@ const download = defineRoute({
   method: "get",
   path: "/p/{token}/export",
   summary: "Download everything that is known of a recipient",
-  description: "Only with a link that was made within a day.",
+  description:
+    "Only with a link that was made within a day, in the email that the recipient has asked for.",
   request: { params },
   responses: {
     200: {
@@ -98,7 +99,8 @@ const askErasure = defineRoute({
   method: "get",
   path: "/p/{token}/erasure",
   summary: "Show the page that asks whether a recipient is to be erased",
-  description: "Only with a link that was made within a day. It changes nothing.",
+  description:
+    "Only with a link that was made within a day, in the email that the recipient has asked for. It changes nothing.",
   request: { params },
   responses: { 200: { description: "A page with a button", content: pageContent }, ...failures },
 });
@@ -109,7 +111,7 @@ const erase = defineRoute({
   path: "/p/{token}/erasure",
   summary: "Erase a recipient at their own request",
   description:
-    "As DELETE /v1/recipients/{recipient} does. Only with a link that was made within a day.",
+    "As DELETE /v1/recipients/{recipient} does. Only with a link that was made within a day, in the email that the recipient has asked for.",
   request: { params },
   responses: { 200: { description: "A page that confirms it", content: pageContent }, ...failures },
 });

@@ -3,27 +3,23 @@ import type { Logger } from "pino";
 import { describeError } from "../../config/describe-error.ts";
 import { publicId } from "../../domain/ids.ts";
 import { newNotification } from "../../domain/notification.ts";
-import { minuteMs } from "../../domain/time/durations.ts";
+import { preferenceLinkMail } from "../../domain/preference-links.ts";
+import { dayMs, minuteMs } from "../../domain/time/durations.ts";
+import { countPreferenceLinkMails } from "../../ledger/preference-link-mails.ts";
+import { executeOn } from "../../ledger/sql.ts";
 import { createUseLimit } from "../http/use-limit.ts";
-import type { Caller } from "../http/keyring.ts";
 import { acceptNotification } from "../notifications/accept.ts";
 import { acceptanceOf } from "../notifications/accept-request.ts";
+import { systemCaller } from "../notifications/system-caller.ts";
 import { readRecipients } from "../recipients/store.ts";
 import { pageLanguages } from "../recipient-pages/languages.ts";
 import type { Services } from "../services.ts";
 import { type CentreWords, centreWords } from "./words/words.ts";
 
-/** The author of emails with links. */
-const author: Caller = {
-  id: "tidings",
-  scope: "tidings",
-  role: "admin",
-  scopes: null,
-  requestsPerMinute: null,
-};
-
 /** A recipient gets one email in each of these spans of time, however often somebody asks. */
 const spanMs = 10 * minuteMs;
+/** How many emails a recipient gets in 24 hours. */
+const mostADay = 5;
 /** How often an address can be asked for in a minute. More often, nothing is looked up. */
 const maxAsked = 3;
 /** The recipients with one address who get a link each: more share an address by mistake. */
@@ -46,7 +42,7 @@ const content = {
 
 /** Sends recipients links to their preferences by email: as critical notifications, which quiet times, limits and unsubscribing do not hold. */
 export interface LinkSender {
-  /** Sends a link to a recipient, a UUID, unless they have just been sent one. */
+  /** Sends a link to a recipient, a UUID, unless they have just been sent one, or too many today. */
   toRecipient(recipientId: string, requestId: string): Promise<void>;
   /**
    * Begins to send links to the recipients with an address, and returns at once: neither the answer nor the time it takes says whether the address is known.
@@ -61,19 +57,24 @@ export function createLinkSender(services: Services): LinkSender {
   let working = 0;
 
   async function toRecipient(recipientId: string, requestId: string): Promise<void> {
-    const span = Math.floor(clock().getTime() / spanMs);
+    const now = clock();
+    const dayAgo = new Date(now.getTime() - dayMs);
+    if ((await countPreferenceLinkMails(executeOn(publicPool), recipientId, dayAgo)) >= mostADay)
+      return;
+    const span = Math.floor(now.getTime() / spanMs);
     const notification = newNotification.parse({
       recipients: [publicId("recipient", recipientId)],
       content,
       priority: "critical",
       route: { stages: [{ via: ["email"] }] },
+      entityId: preferenceLinkMail.entityId,
     });
     const { queues } = await acceptNotification(
       acceptanceOf(services, acceptTogether),
       notification,
-      { caller: author, requestId, address: null },
+      { caller: systemCaller, requestId, address: null },
       {
-        scope: author.scope,
+        scope: systemCaller.scope,
         key: hash(`preference link ${recipientId} ${span}`),
         hash: hash("preference link"),
       },

@@ -17,7 +17,7 @@ const revoke = defineRoute({
   summary: "Revoke the links and tokens of a recipient",
   description:
     "The links in all messages sent to the recipient so far, and all their preference tokens, become invalid. Later messages and tokens are valid. " +
-    "Use this if somebody else has got a message or a token of the recipient.",
+    "Use this if somebody else has got a message or a token of the recipient. A change of their email address does it too.",
   request: { params: recipientParams },
   responses: { 204: { description: "The links and tokens are revoked" }, ...problemResponse },
 });
@@ -60,7 +60,7 @@ export function recipientLinkRoutes(services: Services) {
     const url = await withAuditedTransaction(c, services, async (tx) => {
       const { id, linksEpoch: epoch } = await readRecipient(tx, named);
       return {
-        body: links.forPreferences(id, { epoch, now, isShared: !mayErase }),
+        body: links.forPreferences(id, { epoch, now, mayErase }),
         changes: [
           {
             action: "preferences.issue_link",

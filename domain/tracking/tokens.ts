@@ -2,8 +2,8 @@ import { createCompactTokens } from "../compact-tokens.ts";
 import { formatUuid, writeUuid } from "../ids.ts";
 import type { ActionTarget } from "../tokens.ts";
 
-/** What the address with a token does: it reports that the message was opened, leads to one of its links, or shows it. */
-export const messagePurposes = ["open", "click", "view"] as const;
+/** What the address with a token does: it reports that the message was opened, or leads to one of its links. */
+export const messagePurposes = ["open", "click"] as const;
 type MessagePurpose = (typeof messagePurposes)[number];
 
 /** A link of messages. It is signed, so that no address leads anywhere else. */
@@ -37,7 +37,6 @@ export function createTrackingTokens(secrets: readonly string[]): TrackingTokens
   const messages = {
     open: createCompactTokens(secrets, "open"),
     click: createCompactTokens(secrets, "click"),
-    view: createCompactTokens(secrets, "view"),
   };
   const links = createCompactTokens(secrets, "link");
   return {

@@ -495,7 +495,7 @@ describe("a link", () => {
 
   it("downloads and erases only within a day, and then answers quietly", async () => {
     aheadMs = 2 * dayMs;
-    expect((await get(`/p/${token}`)).text).toContain("Your link is older than a day");
+    expect((await get(`/p/${token}`)).text).toContain("ask for a link for it");
     for (const path of ["export", "erasure"]) {
       const refused = await get(`/p/${token}/${path}`);
       // The page asks for a new link at once.
@@ -557,6 +557,16 @@ describe("asking for a link", () => {
     const statuses = await Promise.all(Array.from({ length: 10 }, () => ask("nobody@example.org")));
     expect(statuses.at(-1)!.status).toBe(429);
     expect(api.logged.join("")).not.toContain("nobody@example.org");
+  });
+
+  it("sends five emails in 24 hours, and answers alike after that", async () => {
+    const times = Array.from({ length: 7 }, (_, time) => time * 11 * 60_000);
+    for (const [asked, at] of [...times, dayMs + 60_000].entries()) {
+      aheadMs = at;
+      const { text } = await save("all", { all: "link" });
+      expect(text).toContain("on its way");
+      expect(await sent()).toHaveLength(asked === times.length ? 6 : Math.min(asked + 1, 5));
+    }
   });
 
   it("is offered where somebody unsubscribes, whose link has no other authority", async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createChannels } from "../../activities/channels/channels.ts";
 import { createDispatcher } from "../../activities/dispatch/index.ts";
 import { createActionLinks } from "../../domain/action-links.ts";
+import { publicId } from "../../domain/ids.ts";
 import { findLinks } from "../../domain/templates/links/find-links.ts";
 import { createLedger } from "../../ledger/ledger.ts";
 import { judgeDueHits } from "../../ledger/tracking-hits.ts";
@@ -29,7 +30,7 @@ beforeAll(async () => {
     content: {
       email: {
         subject: "News",
-        html: '<body><a href="https://shop.example.org/{{ order }}">Shop</a> <a href="{{ browserUrl }}">Browser</a> <a href="{{ unsubscribeUrl }}">Stop</a></body>',
+        html: '<body><a href="https://shop.example.org/{{ order }}">Shop</a> <a href="{{ browserUrl }}">Browser</a> <a href="{{ unsubscribeUrl }}">Stop</a> <a href="{{ preferencesUrl }}">Choose</a></body>',
       },
     },
   });
@@ -57,6 +58,11 @@ async function send(type: string, recipient: string) {
   expect(reply.status).toBe(202);
   const { body } = await api.send("GET", `/v1/notifications/${reply.body.id}`);
   const [{ id, queue }] = body.deliveries as [{ id: string; queue: string }];
+  return deliver(id, queue);
+}
+
+/** Sends what a queue contains, and resolves with the message of one of its deliveries. */
+async function deliver(id: string, queue: string) {
   const { dispatch } = createDispatcher({
     pool: api.pool,
     clock: createUncachedClock(api.pool),
@@ -133,5 +139,41 @@ describe("an email of a type that asks for tracking", () => {
     const quiet = await send("quiet", "u2");
     expect(quiet.html).not.toContain("t.example.org");
     expect(await differencesOf(quiet.id)).toEqual([]);
+  });
+});
+
+describe("the links to preferences, and to an email in a browser", () => {
+  it("allow a download in the email that was asked for only, and end with the address to which they were sent", async () => {
+    const { html } = await send("quiet", "u2");
+    const [, browser, stop, choose] = findLinks(html).links.map(({ href }) => href);
+    const statusOf = async (url: string) => (await follow(url)).status;
+    expect([await statusOf(choose!), await statusOf(`${choose!}/export`)]).toEqual([200, 403]);
+
+    const { pathname } = new URL(stop!);
+    await api.app.request(`${pathname}?choice=link`, { method: "POST" });
+    const asked = await api.prisma.openDelivery.findFirstOrThrow({
+      where: { priority: "critical" },
+    });
+    const email = await deliver(publicId("delivery", asked.id), asked.queue);
+    const [own] = findLinks(email.html).links.map(({ href }) => href);
+    expect(await statusOf(`${own!}/export`)).toBe(200);
+
+    const setEmail = async (address: string) => {
+      const etag = (await api.send("GET", "/v1/recipients/u2")).headers.get("etag")!;
+      const change = { email: address };
+      const changed = await api.send("PATCH", "/v1/recipients/u2", change, { "if-match": etag });
+      expect(changed.status).toBe(200);
+    };
+    await setEmail("U2@example.org");
+    expect([await statusOf(choose!), await statusOf(browser!)]).toEqual([200, 200]);
+    await setEmail("other@example.org");
+    for (const url of [choose!, own!, browser!]) expect(await statusOf(url)).toBe(410);
+    expect((await api.app.request(pathname, { method: "POST" })).status).toBe(200);
+    const { url } = (await api.send("POST", "/v1/recipients/u2/preference-links")).body;
+    expect(await statusOf(url)).toBe(200);
+    await api.send("PUT", "/v1/recipients/u2", { phone: "+4915112345678" });
+    expect(await statusOf(url)).toBe(410);
+    const preferences = await api.send("GET", "/v1/recipients/u2/preferences");
+    expect(preferences.body.preferences.types).toEqual({ quiet: { email: false } });
   });
 });

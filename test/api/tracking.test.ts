@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createBrowserTokens } from "../../domain/browser-links.ts";
 import { newUuid, parsePublicId, publicId } from "../../domain/ids.ts";
 import { numberLink } from "../../domain/templates/links/web-links.ts";
 import { createTrackingTokens } from "../../domain/tracking/tokens.ts";
@@ -266,7 +267,8 @@ describe("the links of a campaign", () => {
 });
 
 describe("an email in a browser", () => {
-  const view = (delivery: string) => `/m/${tokens.signMessage("view", { delivery })}`;
+  const browserTokens = createBrowserTokens([tokenSecret]);
+  const view = (deliveryId: string) => `/m/${browserTokens.sign({ deliveryId, epoch: 0 })}`;
   it("is what was sent, in a sandbox, and not tracked", async () => {
     const id = await addDelivery();
     const response = await request(view(id));

@@ -31,9 +31,8 @@ interface CompiledMessage {
   /** The encoded literals of the text part; empty if it has no template of its own. */
   text: readonly string[];
   html: readonly string[];
-  /** Whether it has the address at which the recipient unsubscribes, and the one at which a browser shows the message. */
+  /** Whether it has the address at which the recipient unsubscribes. */
   namesUnsubscribing: boolean;
-  namesView: boolean;
   /** Null if no link is changed, and nothing is tracked. */
   links: ChangedLinks | null;
 }
@@ -51,6 +50,7 @@ export type ComposeRequest = Pick<
   | "list"
   | "tracking"
   | "preferencesUrl"
+  | "browserUrl"
   | "priority"
 > & { additions?: Additions };
 
@@ -124,13 +124,12 @@ export function createComposer({
   return {
     compose(request, to, effort) {
       const { templateVersionId, content, recipient } = request;
-      const { messageId } = request;
       const message = messageOf(templateVersionId, content, recipient.locale, request.tracking);
       const changed = message.links;
       const scope = emailScope(recipient, request.data, request.actions, {
         unsubscribeUrl: message.namesUnsubscribing ? request.list?.unsubscribeUrl : undefined,
         preferencesUrl: request.preferencesUrl,
-        browserUrl: message.namesView ? messageLinks?.viewUrl(messageId) : undefined,
+        browserUrl: request.browserUrl,
       });
       const subject = headerText(renderSubject(message.email, scope, effort));
       const { html, text } = evaluateBodies(message.email, scope, effort);
@@ -235,7 +234,6 @@ const idHeader = (messageId: string) =>
 
 function compileMessage(content: TemplateContent, locale: string | null): CompiledMessage {
   const email = compileEmail(content, locale);
-  const source = JSON.stringify(content);
   // "=_" cannot occur in quoted-printable text.
   const boundary = `=_${randomBytes(12).toString("hex")}`;
   const part = (type: string) =>
@@ -248,8 +246,7 @@ function compileMessage(content: TemplateContent, locale: string | null): Compil
     closing: `\r\n--${boundary}--\r\n`,
     text: typeof email.text === "function" ? [] : encodeLiterals(email.text),
     html: encodeLiterals(email.html),
-    namesUnsubscribing: source.includes("unsubscribeUrl"),
-    namesView: source.includes("browserUrl"),
+    namesUnsubscribing: JSON.stringify(content).includes("unsubscribeUrl"),
     links: null,
   };
 }

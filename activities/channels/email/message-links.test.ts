@@ -162,10 +162,3 @@ describe("an email that is not tracked", () => {
     });
   });
 });
-
-it("names the address at which a browser shows the message", async () => {
-  const { html } = await read('<a href="{{ browserUrl }}">In your browser</a>', all);
-  const [view] = findLinks(html).links;
-  const token = /^https:\/\/tidings\.example\.org\/notify\/m\/([\w-]+)$/.exec(view!.href)![1]!;
-  expect(tokens.verifyMessage("view", token)).toEqual({ delivery });
-});

@@ -1,4 +1,3 @@
-import { parsePublicId } from "../../../domain/ids.ts";
 import type { Effort } from "../../../domain/templates/effort.ts";
 import {
   fillAddress,
@@ -41,8 +40,6 @@ export interface ChangedLinks {
 /** Makes the links of messages. */
 export interface MessageLinks {
   compile(literals: readonly (string | null)[], tracking: MessageTracking): ChangedLinks;
-  /** The address at which a browser shows the message; undefined for the message of a group, which is not kept. */
-  viewUrl(messageId: string): string | undefined;
 }
 
 /** The link that no person sees, before and after its address. */
@@ -193,16 +190,5 @@ export function createMessageLinks(
             })),
       };
     },
-    viewUrl(messageId) {
-      const message = targetOf(messageId);
-      return "delivery" in message
-        ? `${publicUrl}/m/${tokens.signMessage("view", message)}`
-        : undefined;
-    },
   };
-}
-
-function targetOf(messageId: string): ActionTarget {
-  const delivery = parsePublicId("delivery", messageId);
-  return delivery === null ? { group: parsePublicId("group", messageId)! } : { delivery };
 }

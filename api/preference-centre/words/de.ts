@@ -123,7 +123,7 @@ export const de: CentreWords = {
   download: "Herunterladen, was über mich bekannt ist",
   erase: "Meine Daten löschen",
   needsNewLink:
-    "Ihr Link ist älter als ein Tag, und alte E-Mails werden manchmal weitergegeben. Um Ihre Daten herunterzuladen oder zu löschen, fordern Sie einen neuen Link an, der an Ihre eigene Adresse geht.",
+    "E-Mails werden manchmal weitergegeben. Um Ihre Daten herunterzuladen oder zu löschen, fordern Sie einen Link dafür an, der an Ihre eigene Adresse geht und dies einen Tag lang erlaubt.",
   sendLink: "Neuen Link senden",
   linkSent: "Ein neuer Link ist unterwegs an Ihre Adresse.",
   eraseTitle: "Alles über Sie löschen?",

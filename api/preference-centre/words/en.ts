@@ -118,7 +118,7 @@ export const en = {
   download: "Download what is known about me",
   erase: "Erase me",
   needsNewLink:
-    "Your link is older than a day, and old emails are sometimes passed on. To download or erase your data, ask for a new link, which goes to your own address.",
+    "Emails are sometimes passed on. To download or erase your data, ask for a link for it, which goes to your own address and allows this for a day.",
   sendLink: "Send me a new link",
   linkSent: "A new link is on its way to your address.",
   eraseTitle: "Erase everything about you?",

@@ -122,7 +122,7 @@ export const es: CentreWords = {
   download: "Descargar lo que se sabe de mí",
   erase: "Borrar mis datos",
   needsNewLink:
-    "Su enlace tiene más de un día, y a veces los correos antiguos se reenvían. Para descargar o borrar sus datos, pida un enlace nuevo, que llega a su propia dirección.",
+    "A veces los correos se reenvían. Para descargar o borrar sus datos, pida un enlace para ello, que llega a su propia dirección y lo permite durante un día.",
   sendLink: "Enviarme un enlace nuevo",
   linkSent: "Un enlace nuevo está en camino a su dirección.",
   eraseTitle: "¿Borrar todos sus datos?",

@@ -123,7 +123,7 @@ export const fr: CentreWords = {
   download: "Télécharger ce que l’on sait de moi",
   erase: "Effacer mes données",
   needsNewLink:
-    "Votre lien a plus d’un jour, et les anciens e-mails sont parfois transmis. Pour télécharger ou effacer vos données, demandez un nouveau lien, envoyé à votre adresse.",
+    "Les e-mails sont parfois transmis. Pour télécharger ou effacer vos données, demandez un lien à cet effet, envoyé à votre adresse et valable un jour pour cela.",
   sendLink: "M’envoyer un nouveau lien",
   linkSent: "Un nouveau lien est en route vers votre adresse.",
   eraseTitle: "Effacer tout ce qui vous concerne ?",
