@@ -1,6 +1,7 @@
 import { createCompactTokens } from "./compact-tokens.ts";
 import { formatUuid, writeUuid } from "./ids.ts";
 import type { Priority } from "./priority.ts";
+import { hourMs } from "./time/durations.ts";
 import type { ActionTarget } from "./tokens.ts";
 
 /** What the recipient of an email can unsubscribe from: a topic, one notification type by email, or, with both null, all email that can be switched off. */
@@ -11,6 +12,9 @@ export interface Unsubscription {
   /** The message that contains the link. */
   message: ActionTarget;
 }
+
+/** How long after it an unsubscription can be undone by the links in emails, which others get to see too when emails are passed on. */
+export const undoMs = 24 * hourMs;
 
 /** The mailing list that an email belongs to (RFC 2919), from which its recipient can unsubscribe. */
 export interface MailingList {

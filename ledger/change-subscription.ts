@@ -12,6 +12,7 @@ import { releaseDeferredDeliveries, type RowThatLeft } from "./transitions.ts";
 import {
   endUnsubscription,
   readSubscriber,
+  readUndoable,
   recordSubscription,
   type Subscriber,
   writePreferences,
@@ -28,7 +29,7 @@ export type Choosing = Omit<Unsubscription, "message"> & {
 
 /**
  * Unsubscribes the recipient of a message, or subscribes them again, and releases what the policy holds for them. Needs a transaction. A choice that is
- * repeated changes nothing more. Each change is recorded as an event.
+ * repeated changes nothing more. A message undoes only what was chosen within a day. Each change is recorded as an event.
  * @param type the type that the link names; null for all email, and for a type that no longer exists
  * @returns the recipient as they are now, and the rows whose workflows have to be woken; null if there is no such recipient any more
  */
@@ -50,18 +51,27 @@ export async function changeSubscription(
       recipientId,
       type: key,
     });
+  const isUndoable =
+    isWanted && message !== null ? await readUndoable(execute, recipientId) : () => true;
   const isAll = choice === "all" || (typeId === null && topicId === null);
   // Who wants a type again, while all email is off, wants its messages.
   if (isAll || isWanted) {
     const { email } = subscriber;
     const isChanged =
       email !== null &&
+      isUndoable({ type: null, topic: null }) &&
       (await (isWanted
         ? endUnsubscription(execute, email)
         : suppressUnsubscribed(execute, { recipientId, address: email })));
     if (isChanged) await record(null);
   }
-  if (!isAll && type && !type.mandatory && isOnByEmail(subscriber, type) !== isWanted) {
+  if (
+    !isAll &&
+    type &&
+    !type.mandatory &&
+    isOnByEmail(subscriber, type) !== isWanted &&
+    isUndoable({ type: type.key, topic: null })
+  ) {
     subscriber.preferences = switchEmail(subscriber.preferences, type, isWanted);
     const preferencesVersion = await writePreferences(execute, subscriber);
     await trimPreferenceVersions(execute, [{ id: recipientId, preferencesVersion }]);
@@ -70,7 +80,8 @@ export async function changeSubscription(
   if (!isAll && topicId !== null) {
     const named = await readNamedTopic(execute, subscriber, topicId);
     // The link of a forwarded message must not subscribe somebody who never was subscribed.
-    if (named && (!isWanted || named.canReturn))
+    const isPossible = !isWanted || named?.canReturn === true;
+    if (named && isPossible && isUndoable({ type: null, topic: named.topic.key }))
       await changeNamedTopic(execute, named.topic, { recipientId, deliveryId, isWanted, now });
   }
   if (!isWanted && message !== null)

@@ -4,7 +4,7 @@ import type { Preferences } from "../domain/policy/preferences.ts";
 import type { Priority } from "../domain/priority.ts";
 import { suppressionKey } from "../domain/suppression.ts";
 import type { ActionTarget } from "../domain/tokens.ts";
-import { findMailingList, type Unsubscription } from "../domain/unsubscribing.ts";
+import { findMailingList, undoMs, type Unsubscription } from "../domain/unsubscribing.ts";
 import { byTarget, idOf } from "./recipient-actions.ts";
 import { defineStatement, type Execute } from "./sql.ts";
 import { queueForEndpoints } from "./webhook-events.ts";
@@ -64,6 +64,26 @@ const resubscribeStatement = defineStatement<{ address: string }, object>(
 /** Ends the suppression of an email address whose owner unsubscribed. Resolves with whether there was one; those for other reasons stay. */
 export const endUnsubscription = async (execute: Execute, email: string): Promise<boolean> =>
   (await execute(resubscribeStatement, { address: suppressionKey("email", email)! })).length > 0;
+
+/** What somebody has unsubscribed from: the keys of a type or a topic; both null for all email. */
+interface Left {
+  type: string | null;
+  topic: string | null;
+}
+
+const leftStatement = defineStatement<{ recipientId: string }, Left>(
+  `SELECT data ->> 'type' AS type, data ->> 'topic' AS topic FROM events
+   WHERE recipient_id = :recipientId::uuid AND id >= (SELECT uuid_v7(ledger_now() - interval '${undoMs} milliseconds')) AND kind IN ('recipient.unsubscribed', 'topic.unsubscribed')`,
+);
+
+/** Reads from what a recipient has unsubscribed so lately that they can undo it by a link. Resolves with a function that says it. */
+export async function readUndoable(
+  execute: Execute,
+  recipientId: string,
+): Promise<(left: Left) => boolean> {
+  const lately = await execute(leftStatement, { recipientId });
+  return ({ type, topic }) => lately.some((left) => left.type === type && left.topic === topic);
+}
 
 /** What is known of a message from which its recipient unsubscribes without a token that says it. */
 interface ListedRow {

@@ -64,15 +64,22 @@ export function toConfirmationPage(subscription: Subscription, lang: PageLanguag
 
 function toUnsubscribedPage(subscription: Subscription, lang: PageLanguage): Page {
   const words = unsubscribeWords[lang];
-  const { locale, typeName, isFixed, isAllOff } = subscription;
+  const { locale, typeName, isFixed, isAllOff, canUndo } = subscription;
   const ofType = typeName !== null && !isAllOff;
   const isKnown = locale !== null && !isFixed;
   return {
     lang,
     title: words.doneTitle,
-    texts: ofType ? [fill(words.doneType, subscription)] : [words.doneAll, words.stillComes],
+    texts: [
+      ...(ofType ? [fill(words.doneType, subscription)] : [words.doneAll, words.stillComes]),
+      ...(canUndo ? [words.undoWhile] : []),
+    ],
     buttons: isKnown
-      ? [undo(words), ...(ofType ? [stopAll(words)] : []), ...chooseInstead(words, subscription)]
+      ? [
+          ...(canUndo ? [undo(words)] : []),
+          ...(ofType ? [stopAll(words)] : []),
+          ...chooseInstead(words, subscription),
+        ]
       : [],
   };
 }

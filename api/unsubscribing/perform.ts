@@ -13,7 +13,7 @@ import { createRulebookReader } from "../../ledger/rulebook.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { readSuppressions } from "../../ledger/suppressions.ts";
 import { inTransaction } from "../../ledger/transaction.ts";
-import { readSubscriber, type Subscriber } from "../../ledger/unsubscribing.ts";
+import { readSubscriber, readUndoable, type Subscriber } from "../../ledger/unsubscribing.ts";
 import { wakeFor } from "../deliveries/changes.ts";
 import type { ApiEnv } from "../http/context.ts";
 import type { ApiDeps } from "../http/router.ts";
@@ -31,6 +31,8 @@ export interface Subscription {
   isOn: boolean;
   /** Whether no email comes that can be switched off: the address is suppressed, or there is none. */
   isAllOff: boolean;
+  /** Whether the unsubscription is so new that the link can undo it. */
+  canUndo: boolean;
   /** Whether there is an address to which a link to the preferences can be sent. */
   isReachable: boolean;
 }
@@ -42,6 +44,7 @@ const nobody: Subscription = {
   isFixed: false,
   isOn: false,
   isAllOff: true,
+  canUndo: false,
   isReachable: false,
 };
 
@@ -70,7 +73,7 @@ export function createUnsubscribing(
     const subscriber = await readSubscriber(executeOn(publicPool), recipientId, { lock: false });
     if (subscriber === null || subscriber.isErased) return nobody;
     return topicId === null
-      ? describeSubscription(publicPool, subscriber, typeId, type)
+      ? describeSubscription(publicPool, subscriber, { typeId, type })
       : describeTopic(publicPool, subscriber, topicId);
   }
 
@@ -90,7 +93,7 @@ export function createUnsubscribing(
       return {
         subscription:
           topicId === null
-            ? await describeSubscription(client, subscriber, typeId, type)
+            ? await describeSubscription(client, subscriber, { typeId, type })
             : await describeTopic(client, subscriber, topicId),
         released,
       };
@@ -105,23 +108,21 @@ export function createUnsubscribing(
 async function describeSubscription(
   client: Pick<PoolClient, "query">,
   subscriber: Subscriber,
-  typeId: string | null,
-  type: NotificationType | null,
+  { typeId, type }: { typeId: string | null; type: NotificationType | null },
 ): Promise<Subscription> {
-  const { locale, email } = subscriber;
-  const pair = { channel: "email", address: email } as const;
-  const isAllOff = email === null || (await readSuppressions(client, [pair]))(pair) !== null;
   const shared = {
-    locale,
-    typeName: type && showType(type, locale).name,
-    isAllOff,
-    isReachable: email !== null,
+    ...(await describePerson(client, subscriber)),
+    typeName: type && showType(type, subscriber.locale).name,
   };
-  if (typeId === null) return { ...shared, isFixed: false, isOn: !isAllOff };
+  const { isAllOff } = shared;
   // Nothing comes of a type that no longer exists.
-  if (type === null) return { ...shared, isFixed: true, isOn: false };
-  if (type.mandatory) return { ...shared, isFixed: true, isOn: true };
-  return { ...shared, isFixed: false, isOn: !isAllOff && isOnByEmail(subscriber, type) };
+  if (typeId !== null && type === null)
+    return { ...shared, isFixed: true, isOn: false, canUndo: false };
+  if (type?.mandatory) return { ...shared, isFixed: true, isOn: true, canUndo: false };
+  const isOn = !isAllOff && (type === null || isOnByEmail(subscriber, type));
+  const left = { type: isAllOff || type === null ? null : type.key, topic: null };
+  const canUndo = !isOn && (await readUndoable(executeOn(client), subscriber.id))(left);
+  return { ...shared, isFixed: false, isOn, canUndo };
 }
 
 async function describeTopic(
@@ -129,9 +130,25 @@ async function describeTopic(
   subscriber: Subscriber,
   topicId: string,
 ): Promise<Subscription> {
-  const shared = await describeSubscription(client, subscriber, null, null);
-  const named = await readNamedTopic(executeOn(client), subscriber, topicId);
-  if (named === null) return { ...shared, isFixed: true, isOn: false };
-  const { name: typeName, isSubscribed } = named;
-  return { ...shared, typeName, isOn: !shared.isAllOff && isSubscribed };
+  const execute = executeOn(client);
+  const shared = await describePerson(client, subscriber);
+  const { isAllOff } = shared;
+  const named = await readNamedTopic(execute, subscriber, topicId);
+  if (named === null)
+    return { ...shared, typeName: null, isFixed: true, isOn: false, canUndo: false };
+  const { topic, name: typeName, isSubscribed, canReturn } = named;
+  const isOn = !isAllOff && isSubscribed;
+  const left = { type: null, topic: isAllOff ? null : topic.key };
+  const canUndo =
+    !isOn && (isAllOff || canReturn) && (await readUndoable(execute, subscriber.id))(left);
+  return { ...shared, typeName, isFixed: false, isOn, canUndo };
+}
+
+async function describePerson(
+  client: Pick<PoolClient, "query">,
+  { locale, email }: Subscriber,
+): Promise<Pick<Subscription, "locale" | "isAllOff" | "isReachable">> {
+  const pair = { channel: "email", address: email } as const;
+  const isAllOff = email === null || (await readSuppressions(client, [pair]))(pair) !== null;
+  return { locale, isAllOff, isReachable: email !== null };
 }

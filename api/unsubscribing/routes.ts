@@ -59,7 +59,7 @@ const press = defineRoute({
         .default("listed")
         .openapi({
           description:
-            "`listed` unsubscribes from what the link names, `all` from all email that can be switched off, and `undo` subscribes again. `link` changes nothing: it sends the recipient a link to their preference centre, because this link is for unsubscribing only",
+            "`listed` unsubscribes from what the link names, `all` from all email that can be switched off, and `undo` subscribes again, within 24 hours of the unsubscription. `link` changes nothing: it sends the recipient a link to their preference centre, because this link is for unsubscribing only",
           example: "listed",
         }),
     }),

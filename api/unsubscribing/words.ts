@@ -13,6 +13,8 @@ export interface UnsubscribeWords {
   doneAll: string;
   /** What still comes after all email was switched off. */
   stillComes: string;
+  /** How long it can be undone. */
+  undoWhile: string;
   undo: string;
   onTitle: string;
   onType: string;
@@ -32,6 +34,7 @@ const en: UnsubscribeWords = {
   doneType: "You receive no more emails of the kind “{type}”.",
   doneAll: "You receive no more of these emails.",
   stillComes: "Only messages that you must receive, such as security alerts, still arrive.",
+  undoWhile: "You can undo this here for 24 hours.",
   undo: "Undo",
   onTitle: "You are subscribed",
   onType: "You receive emails of the kind “{type}” again.",
@@ -52,6 +55,7 @@ const de: UnsubscribeWords = {
   doneAll: "Sie erhalten diese E-Mails nicht mehr.",
   stillComes:
     "Nur Nachrichten, die Sie erhalten müssen, wie Sicherheitshinweise, kommen weiterhin an.",
+  undoWhile: "Sie können dies hier 24 Stunden lang rückgängig machen.",
   undo: "Rückgängig machen",
   onTitle: "Sie sind angemeldet",
   onType: "Sie erhalten wieder E-Mails der Art „{type}“.",
@@ -72,6 +76,7 @@ const fr: UnsubscribeWords = {
   doneAll: "Vous ne recevrez plus ces e-mails.",
   stillComes:
     "Seuls les messages indispensables, comme les alertes de sécurité, vous parviendront encore.",
+  undoWhile: "Vous pouvez annuler cela ici pendant 24 heures.",
   undo: "Annuler",
   onTitle: "Abonnement rétabli",
   onType: "Vous recevez à nouveau les e-mails « {type} ».",
@@ -91,6 +96,7 @@ const es: UnsubscribeWords = {
   doneType: "Ya no recibirá correos «{type}».",
   doneAll: "Ya no recibirá estos correos.",
   stillComes: "Solo seguirán llegando los mensajes imprescindibles, como los avisos de seguridad.",
+  undoWhile: "Puede deshacerlo aquí durante 24 horas.",
   undo: "Deshacer",
   onTitle: "Suscripción restablecida",
   onType: "Vuelve a recibir los correos «{type}».",

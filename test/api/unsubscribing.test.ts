@@ -7,7 +7,7 @@ let api: Api;
 const types: Record<"news" | "alerts", string> = { news: "", alerts: "" };
 beforeAll(async () => {
   api = await startApi();
-  await seed(api, 3);
+  await seed(api, 30);
   const create = async (body: object) =>
     parsePublicId(
       "notificationType",
@@ -22,7 +22,7 @@ beforeEach(async () => {
   await api.prisma
     .$executeRaw`UPDATE recipients SET preferences = NULL, preferences_version = 0, erased_at = NULL, locale = 'en'`;
   // The limit on uses counts for each recipient.
-  recipientId = await findRecipient(`u${(turn++ % 3).toString()}`);
+  recipientId = await findRecipient(`u${(turn++).toString()}`);
 });
 afterAll(() => api.stop());
 
@@ -59,6 +59,10 @@ const emailOf = async () =>
 const suppressions = () => api.prisma.suppression.findMany();
 const events = async () =>
   ((await api.send("GET", "/v1/events")).body.items as Record<string, unknown>[]).toReversed();
+
+/** Makes events as old as an interval: they are found by their ids, which are made in the order of time. */
+const age = (interval: string) =>
+  api.pool.query("UPDATE events SET id = uuid_v7(created_at - $1::interval)", [interval]);
 
 describe("a link to unsubscribe", () => {
   it("stops a type by email at one click, as often as it is sent, without a cookie, redirect or page", async () => {
@@ -198,7 +202,36 @@ describe("a link to unsubscribe", () => {
     expect(await suppressions()).toEqual([]);
   });
 
+  it.each([
+    ["of a type", () => types.news],
+    ["from all email", () => null],
+  ])("undoes an unsubscription %s for 24 hours, which the page says", async (_, typeOf) => {
+    const token = tokenFor(typeOf());
+    const stopped = await (await press(token)).text();
+    expect(stopped).toContain("You can undo this here for 24 hours.");
+    await age("23 hours");
+    expect(await (await get(token)).text()).toContain("choice=undo");
+    await age("25 hours");
+    const later = await (await get(token)).text();
+    expect(later).not.toMatch(/choice=undo|24 hours/);
+    expect(later).toContain("choice=link");
+    expect(await (await press(token, "undo")).text()).toContain("You are unsubscribed");
+    await age("23 hours");
+    expect(await (await press(token, "undo")).text()).toContain("You are subscribed");
+  });
+
+  it("does not switch on what was switched off elsewhere", async () => {
+    const off = { types: { "team.news": { email: false } } };
+    const path = `/v1/recipients/${publicId("recipient", recipientId)}/preferences`;
+    await api.send("PATCH", path, off);
+    const token = tokenFor(types.news);
+    expect(await (await get(token)).text()).not.toContain("choice=undo");
+    await press(token, "undo");
+    expect(await preferences()).toEqual(off);
+  });
+
   it("keeps the other channels of a type that was off as a whole, when email is undone", async () => {
+    await press(tokenFor(types.news));
     await api.send("PATCH", `/v1/recipients/${publicId("recipient", recipientId)}/preferences`, {
       types: { "team.news": false },
     });
