@@ -250,14 +250,13 @@ export async function learnEngagedHour(
   await execute(learnHourStatement, { recipientId, hour });
 }
 
-const forgetHoursStatement = defineStatement<{ recipientId: string }>(
-  "UPDATE recipients SET engaged_hours = '{}' WHERE id = :recipientId::uuid",
+const forgetHoursStatement = defineStatement<{ recipientId: string }, object>(
+  "UPDATE recipients SET engaged_hours = '{}' WHERE id = :recipientId::uuid AND engaged_hours <> '{}' RETURNING 1",
 );
 
-/** Forgets the hours in which a recipient has viewed messages. */
-export async function forgetEngagedHours(execute: Execute, recipientId: string): Promise<void> {
-  await execute(forgetHoursStatement, { recipientId });
-}
+/** Forgets the hours in which a recipient has viewed messages. Resolves with whether there were any. */
+export const forgetEngagedHours = async (execute: Execute, recipientId: string): Promise<boolean> =>
+  (await execute(forgetHoursStatement, { recipientId })).length > 0;
 
 /** The statuses of deliveries that may have arrived, and that a snooze repeats. */
 const repeatedStatuses: readonly DeliveryStatus[] = [

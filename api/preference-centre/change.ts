@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Context } from "hono";
+import { publicId } from "../../domain/ids.ts";
 import { mergePatch, patchBetween, withoutEmpty } from "../../domain/merge-patch.ts";
 import { preferencesPatch } from "../../domain/policy/preferences.ts";
 import { mergeRecipient } from "../../domain/recipient-change.ts";
@@ -203,10 +204,14 @@ export async function forgetLearnt(
   { recipient, words }: Centre,
 ): Promise<Outcome> {
   await withAuditedTransaction(c, services, async (tx) => {
-    await forgetEngagedHours(executeIn(tx), recipient.id);
+    const isForgotten = await forgetEngagedHours(executeIn(tx), recipient.id);
+    const change = {
+      action: "recipient.forget_hours",
+      resource: publicId("recipient", recipient.id),
+    };
     return {
       body: null,
-      changes: [],
+      changes: isForgotten ? [change] : [],
       committed: await releaseFor(c, services, executeIn(tx), [recipient.id]),
     };
   });

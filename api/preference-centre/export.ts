@@ -1,9 +1,13 @@
+import type { Context } from "hono";
+import { publicId } from "../../domain/ids.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { listAddresses } from "../../ledger/addresses.ts";
 import { listTopicChoices } from "../../ledger/topic-choices.ts";
 import { listConsent } from "../../ledger/topic-subscriptions.ts";
 import { addressJson } from "../addresses/schemas.ts";
 import { deliveriesJson, deliveryColumns, type DeliveryRow } from "../deliveries/store.ts";
+import type { ApiEnv } from "../http/context.ts";
+import { withAuditedTransaction } from "../http/idempotency.ts";
 import { recipientFacts } from "../recipients/store.ts";
 import type { Services } from "../services.ts";
 import type { Centre } from "./centre.ts";
@@ -11,11 +15,22 @@ import type { Centre } from "./centre.ts";
 /** The newest messages that an export contains. */
 const mostMessages = 1_000;
 
-/** Everything that is known of a recipient, for the recipient: the fields, preferences, devices, messages and what became of them. */
-export async function exportKnown(
-  { pool }: Pick<Services, "pool">,
+/** Reads everything that is known of a recipient, for the recipient, and records in the audit trail that they got it. */
+export async function exportOwn(
+  c: Context<ApiEnv>,
+  services: Services,
   centre: Centre,
 ): Promise<object> {
+  const body = await exportKnown(services, centre);
+  const resource = publicId("recipient", centre.recipient.id);
+  return withAuditedTransaction(c, services, async () => ({
+    body,
+    changes: [{ action: "recipient.export", resource }],
+  }));
+}
+
+/** Everything that is known of a recipient, for the recipient: the fields, preferences, devices, messages and what became of them. */
+async function exportKnown({ pool }: Pick<Services, "pool">, centre: Centre): Promise<object> {
   const { recipient, stated, timeline, isAllOff, now } = centre;
   const { rows: deliveries } = await pool.query<DeliveryRow>(
     `SELECT ${deliveryColumns} FROM deliveries d WHERE d.recipient_id = $1::uuid ORDER BY d.id DESC LIMIT ${mostMessages}`,

@@ -15,7 +15,7 @@ import type { Services } from "../services.ts";
 import { createUnsubscribing } from "../unsubscribing/perform.ts";
 import { type Centre, type Holder, readCentre } from "./centre.ts";
 import { forgetLearnt, isPreferenceSection, savePlace, savePreferences } from "./change.ts";
-import { exportKnown } from "./export.ts";
+import { exportOwn } from "./export.ts";
 import { type Form, formBody, readOne } from "./form.ts";
 import { toCentrePage, toErasedPage, toErasurePage, toLinkPage } from "./page.ts";
 import { createLinkSender } from "./send-link.ts";
@@ -232,7 +232,7 @@ export function preferenceCentreRoutes(services: Services) {
     .openapi(download, (c) =>
       withPages(c, "../../", async () => {
         const centre = requireTrusted(await read(c, c.req.valid("param").token));
-        return c.body(JSON.stringify(await exportKnown(services, centre), null, 2), 200, {
+        return c.body(JSON.stringify(await exportOwn(c, services, centre), null, 2), 200, {
           ...linkHeaders,
           "Content-Type": "application/json",
           "Content-Disposition": 'attachment; filename="notifications.json"',

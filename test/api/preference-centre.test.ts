@@ -83,6 +83,14 @@ const version = async () => String((await stored()).preferencesVersion);
 const save = async (section: string, fields: Record<string, string | string[]>) =>
   post(`/p/${token}`, { section, version: await version(), ...fields });
 const reference = () => publicId("recipient", recipientId);
+/** The newest entries of the audit trail about the recipient, with their actors. */
+async function audited() {
+  const { body } = await api.send("GET", `/v1/audit?resource=${reference()}&limit=10`);
+  return (body.items as { action: string; actor: string }[]).map(({ action, actor }) => [
+    action,
+    actor,
+  ]);
+}
 const often = {
   "digest.mode": "immediate",
   "digest.time": "08:00",
@@ -336,7 +344,8 @@ describe("each section", () => {
     expect(await api.prisma.suppression.count()).toBe(1);
     expect((await save("all", { all: "resume" })).text).toContain("Stop all emails");
     expect(await api.prisma.suppression.count()).toBe(0);
-    await save("smart", { forget: "yes" });
+    for (let time = 0; time < 2; time += 1) await save("smart", { forget: "yes" });
+    expect(await audited()).toEqual([["recipient.forget_hours", "recipient"]]);
     expect((await stored()).engagedHours).toEqual([]);
   });
 });
@@ -512,6 +521,7 @@ describe("a link", () => {
       devices: [],
       messages: [],
     });
+    expect((await audited())[0]).toEqual(["recipient.export", "recipient"]);
     expect((await get(`/p/${token}/erasure`)).text).toContain("Erase everything");
     expect((await stored()).erasedAt).toBeNull();
     expect((await post(`/p/${token}/erasure`, {})).text).toContain("Your data was erased");
@@ -592,8 +602,10 @@ describe("asking for a link", () => {
     const { pathname } = new URL(made.body.url);
     expect((await get(pathname)).status).toBe(200);
     expect((await get(`${pathname}/export`)).status).toBe(200);
-    const audit = await api.send("GET", `/v1/audit?resource=${reference()}&limit=1`);
-    expect(audit.body.items[0]).toMatchObject({ action: "preferences.issue_link" });
+    expect((await audited()).map(([action]) => action)).toEqual([
+      "recipient.export",
+      "preferences.issue_link",
+    ]);
   });
 
   it("does not let a sender download or erase what only an admin may", async () => {
