@@ -33,6 +33,7 @@ import {
   shareConnections,
 } from "./http/pool.ts";
 import { createHitBuffer } from "./tracking/hit-buffer.ts";
+import { createBackground } from "./http/background.ts";
 import { createWakes } from "./wakes.ts";
 
 /** A wake that takes longer is abandoned: the relay finds the rows that it was for. */
@@ -169,6 +170,7 @@ const sealer = createSealer({ pool: lookupPool, masterKeys: configuration.SEALIN
 void reportSealing(sealer, logger);
 
 const hits = createHitBuffer({ execute: executeOn(publicPool), metrics, logger });
+const background = createBackground({ logger });
 const judging = poll(async () => {
   while (await judgeDueHits(publicPool));
 }, judgeHitsMs);
@@ -183,6 +185,7 @@ const app = createApp({
   hub,
   wakes,
   hits,
+  background,
   probeTemporal: async () =>
     void (await callWithin(probeDeadlineMs, () => temporal.workflowService.getSystemInfo({}))),
   logger,
@@ -296,6 +299,7 @@ async function drain(reason: string): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweeping);
   judging.stop();
+  await background.whenIdle();
   await hits.flush();
   await wakes.flush();
   await heartbeat.stop();

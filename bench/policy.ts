@@ -7,6 +7,7 @@ import { createLedgerClock } from "../ledger/clock.ts";
 import { createLedger } from "../ledger/ledger.ts";
 import { createSealer } from "../ledger/sealer.ts";
 import { createApp } from "../api/app.ts";
+import { createBackground } from "../api/http/background.ts";
 import { inboxChannel } from "../ledger/inbox-hints.ts";
 import { createNotificationHub } from "../ledger/notification-hub.ts";
 import { createPool } from "../api/http/pool.ts";
@@ -127,6 +128,7 @@ function createWorld(
     sealer: createSealer({ pool, masterKeys: [] }),
     // Nobody opens a stream, so that it never connects.
     hub: createNotificationHub({ url, name: "bench", channels: [inboxChannel], logger }),
+    background: createBackground({ logger }),
     hits: { add: () => {}, flush: async () => {} },
     wakes: { queue: () => {}, campaign: () => {}, flush: async () => {} },
     probeTemporal: async () => {},

@@ -19,6 +19,7 @@ import { invalid, problemDetails } from "./problem.ts";
 import type { RouteClassName } from "./route-classes.ts";
 import { fieldErrors } from "./validation.ts";
 import type { HitBuffer } from "../tracking/hit-buffer.ts";
+import type { Background } from "./background.ts";
 import type { Brand } from "../recipient-pages/brand.ts";
 import type { Wakes } from "../wakes.ts";
 
@@ -40,6 +41,8 @@ export interface ApiDeps {
   wakes: Wakes;
   /** Gathers what is tracked of emails. */
   hits: HitBuffer;
+  /** Does what strangers ask for, after they are answered. */
+  background: Background;
   /** Resolves if Temporal responds soon, and otherwise rejects. */
   probeTemporal: () => Promise<void>;
   logger: Logger;

@@ -1,6 +1,4 @@
 import { createHash } from "node:crypto";
-import type { Logger } from "pino";
-import { describeError } from "../../config/describe-error.ts";
 import { publicId } from "../../domain/ids.ts";
 import { newNotification } from "../../domain/notification.ts";
 import { preferenceLinkMail } from "../../domain/preference-links.ts";
@@ -24,8 +22,6 @@ const mostADay = 5;
 const maxAsked = 3;
 /** The recipients with one address who get a link each: more share an address by mistake. */
 const mostRecipients = 5;
-/** The requests that may be worked on at once. Further ones are dropped, since their callers can ask again. */
-const mostAtOnce = 20;
 
 /** The email with a link, in every language of the pages. The link itself is made when the email is sent, so that it is stored nowhere. */
 const contentOf = ({ mailSubject, mailText, mailButton }: CentreWords) => ({
@@ -51,10 +47,8 @@ export interface LinkSender {
 }
 
 export function createLinkSender(services: Services): LinkSender {
-  const { acceptTogether, wakes, clock, publicPool } = services;
-  const logger: Pick<Logger, "warn"> = services.logger;
+  const { acceptTogether, background, wakes, clock, publicPool } = services;
   const limitUses = createUseLimit();
-  let working = 0;
 
   async function toRecipient(recipientId: string, requestId: string): Promise<void> {
     const now = clock();
@@ -97,21 +91,11 @@ export function createLinkSender(services: Services): LinkSender {
 
   return {
     toRecipient,
-    toAddress(email, requestId) {
-      if (working >= mostAtOnce) {
-        logger.warn({ requestId }, "a link to preferences was not sent: too many are asked for");
-        return;
-      }
-      working += 1;
-      findAndSend(email, requestId)
-        .catch((error: unknown) =>
-          logger.warn(
-            { requestId, error: describeError(error) },
-            "a link to preferences was not sent",
-          ),
-        )
-        .finally(() => (working -= 1));
-    },
+    toAddress: (email, requestId) =>
+      background.begin(() => findAndSend(email, requestId), {
+        requestId,
+        failure: "a link to preferences was not sent",
+      }),
   };
 }
 

@@ -15,7 +15,7 @@ import { languageFor } from "../recipient-pages/languages.ts";
 import type { Services } from "../services.ts";
 import { toFormPage } from "./form-page.ts";
 import { createSignUpLimits } from "./limits.ts";
-import { signUp } from "./sign-up.ts";
+import { type SignUp, signUp } from "./sign-up.ts";
 import { describeFailure, pageContent } from "../recipient-pages/responses.ts";
 import { type SignUpWords, signUpWordsFor } from "./words.ts";
 
@@ -64,7 +64,7 @@ const send = defineRoute({
   class: "signUp",
   summary: "Sign up by the form",
   description:
-    "Always asks for confirmation by email, and answers alike whether or not the address is known. A form that was sent within two seconds, or is more than a day old, is shown again. At most one email an hour for each address and topic, and five a day.",
+    "Always asks for confirmation by email, and answers alike, and as soon, whether or not the address is known. A form that was sent within two seconds, or is more than a day old, is shown again. At most one email an hour for each address and topic, and five a day.",
   request: {
     params,
     query,
@@ -106,7 +106,7 @@ const sendJson = defineRoute({
   crossOrigin: true,
   summary: "Sign an address up for topics, from a form of your own",
   description:
-    "For pages of the origins in CORS_ORIGINS. It always asks for confirmation by email, and answers alike whether or not the address is known. The limits are those of the form: 10 a minute and 60 an hour for each network address. A server subscribes recipients with its key instead, by PUT /v1/topics/{key}/subscribers/{recipient}.",
+    "For pages of the origins in CORS_ORIGINS. It always asks for confirmation by email, and answers alike, and as soon, whether or not the address is known. The limits are those of the form: 10 a minute and 60 an hour for each network address. A server subscribes recipients with its key instead, by PUT /v1/topics/{key}/subscribers/{recipient}.",
   request: {
     body: jsonContent(
       z.strictObject({
@@ -125,12 +125,16 @@ const sendJson = defineRoute({
       }),
     ),
   },
-  responses: responses(202, "It is done, if the address can receive messages", accepted),
+  responses: responses(
+    202,
+    "It is done after this answer, if the address can receive messages",
+    accepted,
+  ),
 });
 
-/** The routes by which strangers sign up. Nothing that they answer depends on what is known of an address. */
+/** The routes by which strangers sign up. Nothing that they answer, and not when, depends on what is known of an address. */
 export function signUpRoutes(services: Services) {
-  const { publicPool, clock, config, pages } = services;
+  const { background, publicPool, clock, config, pages } = services;
   const forms = createFormTokens(config.tokenSecrets);
   const limit = createSignUpLimits();
 
@@ -145,6 +149,13 @@ export function signUpRoutes(services: Services) {
       throw new Problem("not-found", "There is nothing to sign up for under this address.");
     return open;
   }
+
+  /** Signs an address up after the answer, so that the time of the answer does not say what is known of the address. */
+  const beginSignUp = (wanted: SignUp) =>
+    background.begin(() => signUp(services, wanted), {
+      requestId: wanted.requestId,
+      failure: "a sign-up was not done",
+    });
 
   const choiceOf = (offered: readonly KnownTopic[], { lang }: SignUpWords, chosen: string[]) =>
     offered.map((topic) => ({
@@ -206,7 +217,7 @@ export function signUpRoutes(services: Services) {
         }
         // Programs fill in every field. They are answered like people, so that they learn nothing.
         if (website === "")
-          await signUp(services, {
+          beginSignUp({
             email: address.data!,
             name: called.data,
             locale: words.lang,
@@ -230,7 +241,7 @@ export function signUpRoutes(services: Services) {
       limit(c);
       const topics = await readOffered(keys);
       const requestId = c.get("requestId");
-      await signUp(services, {
+      beginSignUp({
         ...rest,
         name,
         topics,

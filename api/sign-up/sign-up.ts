@@ -16,7 +16,7 @@ import type { Services } from "../services.ts";
 import { sendConfirmation } from "../topics/confirmation.ts";
 import { sendOrWithdraw, subscribe } from "../../ledger/subscribing.ts";
 
-interface SignUp {
+export interface SignUp {
   email: string;
   name: string | undefined;
   locale: string;

@@ -14,6 +14,7 @@ import type { Scope } from "../../domain/scope.ts";
 import type { MasterKey } from "../../domain/sealing/master-keys.ts";
 import { createSealer } from "../../ledger/sealer.ts";
 import { masterKey } from "../support/sealing.ts";
+import { createBackground } from "../../api/http/background.ts";
 import { createHitBuffer } from "../../api/tracking/hit-buffer.ts";
 import { executeOn } from "../../ledger/sql.ts";
 import { inboxChannel } from "../../ledger/inbox-hints.ts";
@@ -65,6 +66,7 @@ export async function startApi({
     logger,
   });
   const hits = createHitBuffer({ execute: executeOn(publicPool), metrics, logger });
+  const background = createBackground({ logger });
   const app = createApp({
     prisma,
     pool,
@@ -80,6 +82,7 @@ export async function startApi({
       flush: async () => {},
     },
     hits,
+    background,
     probeTemporal,
     logger,
     config: {
@@ -152,6 +155,7 @@ export async function startApi({
 
   async function stop(): Promise<void> {
     hub.close();
+    await background.whenIdle();
     await Promise.all([pool.end(), acceptPool.end(), lookupPool.end(), publicPool.end()]);
     if (!given) await database.drop();
   }
@@ -159,6 +163,7 @@ export async function startApi({
   return {
     app,
     hits,
+    background,
     metrics,
     hub,
     database,

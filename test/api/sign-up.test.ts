@@ -3,9 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { networkOf } from "../../lib/network-of.ts";
 import { centreWords } from "../../api/preference-centre/words/words.ts";
 import { languages } from "../../api/sign-up/words.ts";
+import { addressKey } from "../../domain/address.ts";
 import { newUuid, publicId } from "../../domain/ids.ts";
 import { consentTextVersion } from "../../domain/consent.ts";
 import { createExpired } from "../../ledger/retention.ts";
+import { executeOn } from "../../ledger/sql.ts";
+import { lockAddress } from "../../ledger/topic-subscriptions.ts";
 import { type Api, seed, startApi } from "./harness.ts";
 
 const origin = "https://www.example.org";
@@ -57,7 +60,9 @@ async function submit(fields: Record<string, string | string[]>, path = "/s/news
 async function signUp(email: string, more: Record<string, string | string[]> = {}, path?: string) {
   const { text } = await get(path ?? "/s/news");
   now = new Date(now.getTime() + 60_000);
-  return submit({ email, topic: "news", form: formOf(text), ...more }, path);
+  const answer = await submit({ email, topic: "news", form: formOf(text), ...more }, path);
+  await api.background.whenIdle();
+  return answer;
 }
 
 const sent = async () => {
@@ -139,6 +144,26 @@ describe("the form to sign up", () => {
       expect(await signUp(`${name}@example.org`)).toEqual(unknown);
     expect(await sent()).toHaveLength(2);
     expect(await byAddress("bounced@example.org")).toEqual([]);
+  });
+
+  it("answers before it looks for the address", async () => {
+    const { text } = await get("/s/news");
+    now = new Date(now.getTime() + 60_000);
+    const looking = await api.pool.connect();
+    try {
+      await looking.query("BEGIN");
+      for (const email of ["u0@example.org", "unseen@example.org"]) {
+        await lockAddress(executeOn(looking), addressKey(email)!);
+        const { status } = await submit({ email, topic: "news", form: formOf(text) });
+        expect(status).toBe(200);
+      }
+      expect(await sent()).toEqual([]);
+    } finally {
+      await looking.query("ROLLBACK");
+      looking.release();
+    }
+    await api.background.whenIdle();
+    expect(await sent()).toHaveLength(2);
   });
 
   it("sends one message an hour for each address and topic, and five a day", async () => {
@@ -242,6 +267,7 @@ describe("POST /v1/sign-ups", () => {
     const wanted = { email: "own@example.org", topics: ["news"], source: `${origin}/blog?u=1` };
     const response = await send(wanted);
     expect([response.status, await response.json()]).toEqual([202, { status: "accepted" }]);
+    await api.background.whenIdle();
     expect(response.headers.get("access-control-allow-origin")).toBe(origin);
     expect(await api.prisma.consentEntry.findMany()).toMatchObject([
       { way: "api", source: `${origin}/blog`, textVersion: null, locale: "en" },
@@ -251,6 +277,7 @@ describe("POST /v1/sign-ups", () => {
     expect((await send({ ...wanted, topics: ["secret"] })).status).toBe(404);
     expect((await send({ ...wanted, email: "no" })).status).toBe(422);
     expect((await send({ ...wanted, name: "x".repeat(5_000) })).status).toBe(413);
+    await api.background.whenIdle();
     expect(await sent()).toHaveLength(1);
   });
 });
