@@ -176,7 +176,7 @@ async function measureHits(
 ): Promise<Pick<TrackingResult, "hitsPerSecond" | "hitP99Ms">> {
   const secret = readFileSync(join(dataDir, "token-secret"), "utf8").trim();
   const tokens = createTrackingTokens([secret]);
-  const link = tokens.signLink({ number: 1, campaignId: newUuid(), url: "https://example.org/" });
+  const link = tokens.signLink({ number: 1, switchId: newUuid(), url: "https://example.org/" });
   const pool = new Pool(urls.api, { connections: callers });
   const request = async (n: number) => {
     const message = { delivery: newUuid() };

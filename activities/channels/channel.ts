@@ -53,8 +53,8 @@ export interface MessageList {
 export interface MessageTracking extends Tracking {
   /** The delivery or the group that is tracked. */
   message: ActionTarget;
-  /** The UUID of the campaign; null for a notification. */
-  campaignId: string | null;
+  /** The UUID of the campaign, or else of the notification type, by which its links can be switched off; null for neither. */
+  switchId: string | null;
   /** The parameters that the links of the campaign have; null for none. */
   utm: Utm | null;
 }

@@ -349,8 +349,11 @@ function trackingOf(parts: readonly Part[], message: ActionTarget): Pick<Content
   const isSingle = parts.length === 1;
   const utm = isSingle ? (source.utm ?? null) : null;
   if (!opens && !clicks && utm === null) return {};
-  const campaignId = isSingle ? delivery.campaignId : null;
-  return { tracking: { message, opens, clicks, utm, campaignId } };
+  const { type } = source;
+  const isOfOneType = parts.every((part) => part.source.type === type);
+  const switchId =
+    (isSingle ? delivery.campaignId : null) ?? (isOfOneType ? (type?.id ?? null) : null);
+  return { tracking: { message, opens, clicks, utm, switchId } };
 }
 
 const resolvePart = ({ delivery: { preferences, priority }, source: { type, tracking } }: Part) =>

@@ -4,16 +4,17 @@ import { poll } from "../../lib/polling.ts";
 const readEveryMs = 500;
 
 const offStatement = defineStatement<object, { id: string }>(
-  "SELECT id FROM campaigns WHERE NOT redirects",
-  "campaigns-without-redirects",
+  `SELECT id FROM campaigns WHERE NOT redirects
+   UNION ALL SELECT id FROM notification_types WHERE document ->> 'redirects' = 'false'`,
+  "without-redirects",
 );
 
 /**
- * Follows which campaigns have links that lead nowhere any more. What was read last holds while the database does not answer; a process that
+ * Follows which campaigns and notification types have links that lead nowhere any more. What was read last holds while the database does not answer; a process that
  * could not read it yet lets all links lead on, since otherwise no link would work without the database.
  */
 export function followRedirectSwitch(execute: Execute): {
-  isOff(campaignId: string): boolean;
+  isOff(switchId: string): boolean;
   stop(): void;
 } {
   let off: ReadonlySet<string> = new Set();
@@ -22,5 +23,5 @@ export function followRedirectSwitch(execute: Execute): {
   };
   read().catch(() => {});
   const reading = poll(read, readEveryMs);
-  return { isOff: (campaignId) => off.has(campaignId), stop: () => reading.stop() };
+  return { isOff: (switchId) => off.has(switchId), stop: () => reading.stop() };
 }

@@ -71,7 +71,7 @@ const click = defineRoute({
       content: pageContent,
     },
     404: notFound,
-    410: describeFailure("The links of the campaign were switched off"),
+    410: describeFailure("The links of the campaign or of the notification type were switched off"),
   },
 });
 
@@ -118,8 +118,8 @@ export function trackingRoutes({ config, clock, hits, hub, pages, publicPool }: 
         const message = tokens.verifyMessage("click", named.token);
         const link = tokens.verifyLink(named.link);
         if (message === null || link === null) throw unknownAddress();
-        const { campaignId, number, url } = link;
-        if (campaignId !== null && redirects.isOff(campaignId))
+        const { switchId, number, url } = link;
+        if (switchId !== null && redirects.isOff(switchId))
           throw new Problem("gone", "The links of this message were switched off.");
         record(c, message, "click", number);
         return url === ""

@@ -135,6 +135,11 @@ const parts = {
       "What is tracked of emails of this type, unless their campaign says otherwise. Recipients can refuse it. Of mandatory types and critical messages, clicks are tracked at most",
     example: { opens: false, clicks: true },
   }),
+  redirects: z.boolean().meta({
+    description:
+      "Whether the tracked links of messages of this type lead on, also those in messages that were sent before. False switches them off within a second, which is for links that are abused. Campaigns have a switch of their own",
+    example: true,
+  }),
   limits: recipientLimits.partial().meta({
     description:
       "The maximum number of messages of this type to one recipient within any minute, hour and day and in a burst",
@@ -170,6 +175,7 @@ export const typeDefinition = z.strictObject({
   summaryTemplate: parts.summaryTemplate.default(null),
   email: parts.email.default({}),
   tracking: parts.tracking.default(noTracking),
+  redirects: parts.redirects.default(true),
   limits: parts.limits.default({}),
   preferences: parts.preferences.default({}),
 });

@@ -29,16 +29,16 @@ describe("tokens of messages", () => {
 
 describe("signed links", () => {
   it.each([
-    { number: 2_147_483_647, campaignId: newUuid(), url: "https://shop.example.org/?q=a%20b#c" },
-    { number: 1, campaignId: null, url: "http://example.org/" },
-    { number: 0, campaignId: newUuid(), url: "" },
+    { number: 2_147_483_647, switchId: newUuid(), url: "https://shop.example.org/?q=a%20b#c" },
+    { number: 1, switchId: null, url: "http://example.org/" },
+    { number: 0, switchId: newUuid(), url: "" },
   ])("contain their target", (link) => {
     expect(tokens.verifyLink(tokens.signLink(link))).toEqual(link);
   });
 
   it("are refused if a single bit was changed", () => {
     const bytes = Buffer.from(
-      tokens.signLink({ number: 1, campaignId: null, url: "https://example.org/" }),
+      tokens.signLink({ number: 1, switchId: null, url: "https://example.org/" }),
       "base64url",
     );
     for (let bit = 0; bit < bytes.length * 8; bit += 1) {

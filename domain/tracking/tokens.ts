@@ -10,8 +10,8 @@ type MessagePurpose = (typeof messagePurposes)[number];
 export interface SignedLink {
   /** The number by which hits on the link are counted (`numberLink`); 0 for the link that no person sees. */
   number: number;
-  /** The campaign whose messages have the link; null for the links of notifications. */
-  campaignId: string | null;
+  /** The UUID of the campaign, or else of the notification type, by which the link can be switched off; null for neither. */
+  switchId: string | null;
   /** Where it leads; empty for the link that no person sees. */
   url: string;
 }
@@ -28,7 +28,7 @@ export interface TrackingTokens {
 
 /** The flags in the first byte. */
 const isGroup = 1;
-const hasCampaign = 1;
+const hasSwitch = 1;
 const idBytes = 16;
 const numberBytes = 4;
 
@@ -53,25 +53,25 @@ export function createTrackingTokens(secrets: readonly string[]): TrackingTokens
       const id = formatUuid(content.subarray(1));
       return content[0]! & isGroup ? { group: id } : { delivery: id };
     },
-    signLink({ number, campaignId, url }) {
+    signLink({ number, switchId, url }) {
       const idAt = 1 + numberBytes;
-      const urlAt = idAt + (campaignId === null ? 0 : idBytes);
+      const urlAt = idAt + (switchId === null ? 0 : idBytes);
       const content = Buffer.allocUnsafe(urlAt + Buffer.byteLength(url));
-      content[0] = campaignId === null ? 0 : hasCampaign;
+      content[0] = switchId === null ? 0 : hasSwitch;
       content.writeUInt32BE(number, 1);
-      if (campaignId !== null) writeUuid(content, campaignId, idAt);
+      if (switchId !== null) writeUuid(content, switchId, idAt);
       content.write(url, urlAt);
       return links.sign(content);
     },
     verifyLink(token) {
       const content = links.verify(token);
       if (content === null) return null;
-      const isOfCampaign = (content[0]! & hasCampaign) !== 0;
+      const isSwitched = (content[0]! & hasSwitch) !== 0;
       const idAt = 1 + numberBytes;
-      const urlAt = idAt + (isOfCampaign ? idBytes : 0);
+      const urlAt = idAt + (isSwitched ? idBytes : 0);
       return {
         number: content.readUInt32BE(1),
-        campaignId: isOfCampaign ? formatUuid(content.subarray(idAt, urlAt)) : null,
+        switchId: isSwitched ? formatUuid(content.subarray(idAt, urlAt)) : null,
         url: content.toString("utf8", urlAt),
       };
     },

@@ -29,6 +29,7 @@ const defaults = {
   summaryActionLabels: {},
   summaryTemplate: null,
   tracking: { opens: false, clicks: false },
+  redirects: true,
   limits: {},
   preferences: {},
 };

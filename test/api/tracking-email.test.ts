@@ -119,6 +119,20 @@ describe("an email of a type that asks for tracking", () => {
     ]);
   });
 
+  it("leads nowhere while the links of the type are switched off", async () => {
+    const [shop] = findLinks((await send("alert", "u2")).html).links.map(({ href }) => href);
+    const path = "/v1/notification-types/alert";
+    const set = async (redirects: boolean) => {
+      const etag = (await api.send("GET", path)).headers.get("etag")!;
+      const reply = await api.send("PATCH", path, { redirects }, { "if-match": etag });
+      expect([reply.status, reply.body.redirects]).toEqual([200, redirects]);
+    };
+    await set(false);
+    await expect.poll(async () => (await follow(shop!)).status).toBe(410);
+    await set(true);
+    await expect.poll(async () => (await follow(shop!)).status).toBe(302);
+  });
+
   it("tracks what its recipient has not refused", async () => {
     const preference = { tracking: { opens: false } };
     const { status } = await api.send("PATCH", "/v1/recipients/u1/preferences", preference);

@@ -71,9 +71,9 @@ async function addDelivery({ recipient = recipientId, group = null as string | n
 
 const openPath = (delivery: string) => `/t/o/${tokens.signMessage("open", { delivery })}.gif`;
 const clickPath = (delivery: string, url = shopUrl, label = shop) =>
-  `/t/c/${tokens.signMessage("click", { delivery })}/${tokens.signLink({ number: numberLink(label), campaignId, url })}`;
+  `/t/c/${tokens.signMessage("click", { delivery })}/${tokens.signLink({ number: numberLink(label), switchId: campaignId, url })}`;
 const hiddenPath = (delivery: string) =>
-  `/t/c/${tokens.signMessage("click", { delivery })}/${tokens.signLink({ number: 0, campaignId, url: "" })}`;
+  `/t/c/${tokens.signMessage("click", { delivery })}/${tokens.signLink({ number: 0, switchId: campaignId, url: "" })}`;
 const request = (path: string, { method = "GET", userAgent = chrome, host = "localhost" } = {}) =>
   api.app.request(path, { method, headers: { "user-agent": userAgent, host } });
 
@@ -129,7 +129,7 @@ describe("the addresses of a tracked email", () => {
       `/t/c/${message}/${message}`,
       `/t/c/${link}/${link}`,
       `/t/c/${message}/${Buffer.from("https://evil.example/").toString("base64url")}`,
-      `/t/c/${message}/${other.signLink({ number: 1, campaignId, url: "https://evil.example/" })}`,
+      `/t/c/${message}/${other.signLink({ number: 1, switchId: campaignId, url: "https://evil.example/" })}`,
       `/t/c/${message}/${link}=`,
       `/t/c/${tokens.signMessage("open", { delivery: id })}/${link}`,
       `/t/o/${message}.gif`,

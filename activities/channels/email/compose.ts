@@ -162,8 +162,8 @@ const changeText = (links: ChangedLinks | null, text: string): string =>
   links?.changeText?.(text) ?? text;
 
 /** Distinguishes the ways in which the messages of one version are tracked. */
-const keyOf = ({ campaignId, opens, clicks, utm }: MessageTracking): string =>
-  `${campaignId} ${opens} ${clicks} ${utm === null ? "" : JSON.stringify(utm)}`;
+const keyOf = ({ switchId, opens, clicks, utm }: MessageTracking): string =>
+  `${switchId} ${opens} ${clicks} ${utm === null ? "" : JSON.stringify(utm)}`;
 
 const literalsOf = ({ pieces }: CompiledTemplate): (string | null)[] =>
   pieces.map((piece) => (typeof piece === "string" ? piece : null));

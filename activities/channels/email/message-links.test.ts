@@ -18,12 +18,12 @@ const links: LinkSettings = {
 };
 const tokens = createTrackingTokens(links.secrets);
 const delivery = newUuid();
-const campaignId = newUuid();
+const switchId = newUuid();
 const all: MessageTracking = {
   message: { delivery },
   opens: true,
   clicks: true,
-  campaignId,
+  switchId,
   utm: null,
 };
 
@@ -77,11 +77,11 @@ const targetsOf = (html: string) =>
     if (!match) return href;
     expect(tokens.verifyMessage("click", match[1]!)).toEqual({ delivery });
     const link = tokens.verifyLink(match[2]!)!;
-    expect(link.campaignId).toBe(campaignId);
+    expect(link.switchId).toBe(switchId);
     return link;
   });
-const target = (url: string, label = url) => ({ campaignId, url, number: numberLink(label) });
-const hidden = { campaignId, url: "", number: 0 };
+const target = (url: string, label = url) => ({ switchId, url, number: numberLink(label) });
+const hidden = { switchId, url: "", number: 0 };
 
 const body = `<html><body><p>Hello {{ name }},</p>
 <a href="https://shop.example.org/?a=1&amp;b=2">Shop</a> <a href="https://shop.example.org/{{ name }}/{{ name }}?x">Own</a>

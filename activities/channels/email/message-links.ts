@@ -77,7 +77,7 @@ export function createMessageLinks(
     return opens ? `${link}${imageBefore}${escapeHtml(openUrl)}${imageAfter}` : link;
   }
 
-  function createReplace({ clicks, utm, campaignId }: MessageTracking): ReplaceAddress {
+  function createReplace({ clicks, utm, switchId }: MessageTracking): ReplaceAddress {
     const numbers = new Map<string, number>();
     const numberOf = (label: string) => {
       const number = numbers.get(label) ?? numberLink(label);
@@ -89,7 +89,7 @@ export function createMessageLinks(
       if (address === null || isOwn(address)) return null;
       const url = utm === null ? address.href : addUtm(address.href, utm);
       if (!clicks) return url === address.href ? null : { isTracked: false, text: url };
-      const text = tokens.signLink({ number: numberOf(label), campaignId, url });
+      const text = tokens.signLink({ number: numberOf(label), switchId, url });
       return { isTracked: true, text };
     };
   }
@@ -106,8 +106,8 @@ export function createMessageLinks(
         kept.set(href, replacement);
         return replacement;
       };
-      const { campaignId, utm } = tracking;
-      const hidden = tokens.signLink({ number: hiddenLink, campaignId, url: "" });
+      const { switchId, utm } = tracking;
+      const hidden = tokens.signLink({ number: hiddenLink, switchId, url: "" });
       const encodedAddition = {
         link: [encode(linkBefore), encode(hidden + linkAfter)] as const,
         image: [encode(imageBefore), encode(imageAfter)] as const,
