@@ -6,9 +6,7 @@ import type { NotificationAction } from "../../domain/notification.ts";
 import { expiryOf } from "../../domain/policy/expiry.ts";
 import type { Policy } from "../../domain/policy/policy.ts";
 import {
-  actionLabels,
   batchScope,
-  defaultSummaries,
   digestScope,
   groupActions,
   type GroupKind,
@@ -18,6 +16,8 @@ import {
   type SummaryItem,
   whenText,
 } from "../../domain/templates/summary.ts";
+import { defaultSummaries } from "../../domain/templates/default-summaries.ts";
+import { summaryWordsFor } from "../../domain/templates/summary-words.ts";
 import { Effort } from "../../domain/templates/effort.ts";
 import { matchLocale } from "../../domain/templates/locales.ts";
 import {
@@ -135,7 +135,9 @@ export function createSummaries({
         // Most messages offer no action. Those are built synchronously, since there are thousands a second.
         if (offered.length === 0 && !hasDevices(channel)) return content;
         const signing = { epoch, now };
-        const linked = linksTo(offered, (action) => links.forDelivery(id, action, signing));
+        const linked = linksTo(offered, delivery.recipient, (action) =>
+          links.forDelivery(id, action, signing),
+        );
         if (!hasDevices(channel)) return linked.then((actions) => ({ ...content, actions }));
         const receipt = links.forReceipt({ delivery: id }, signing);
         return Promise.all([linked, receipt]).then(([actions, address]) => ({
@@ -212,14 +214,15 @@ export function createSummaries({
         members: readonly (Member & { part: Part })[],
         now: Date,
       ): Promise<Record<string, unknown>> => {
+        const words = summaryWordsFor(members[0]!.part.delivery.recipient.locale);
         const withItems = async <Counted extends { items: readonly { part: Part }[] }>(
           counted: Counted,
         ) => ({
           ...counted,
           items: await Promise.all(counted.items.map(({ part }) => buildItem(part, now))),
         });
-        if (kind === "batch") return withItems(batchScope(members, policy.batching));
-        const digest = digestScope(members, policy.digest);
+        if (kind === "batch") return withItems(batchScope(members, policy.batching, words));
+        const digest = digestScope(members, policy.digest, words);
         return { ...digest, sections: await Promise.all(digest.sections.map(withItems)) };
       };
 
@@ -235,6 +238,7 @@ export function createSummaries({
         const named = key === null ? undefined : templates.get(key);
         const { channel, recipient, linksEpoch: epoch } = parts[0]!.delivery;
         const signing = { epoch, now };
+        const words = summaryWordsFor(recipient.locale);
         return {
           messageId: publicId("group", group.id),
           ...(named ?? defaultSummaries[group.kind]),
@@ -250,7 +254,7 @@ export function createSummaries({
           ),
           ...(named && { fallback: defaultSummaries[group.kind] }),
           data: await dataOf(group.kind, members, now),
-          actions: await linksTo(groupActions(group.kind, members), (action) =>
+          actions: await linksTo(groupActions(group.kind, members, words), recipient, (action) =>
             links.forGroup(group.id, action, signing),
           ),
           ...(hasDevices(channel) && {
@@ -378,12 +382,13 @@ const memberOf = ({ source }: Part): Member => ({
 
 const linksTo = (
   actions: readonly NotificationAction[],
+  { locale }: { locale: string },
   link: (action: RecipientAction) => Promise<string>,
 ): Promise<ActionLink[]> =>
   Promise.all(
     actions.map(async (offered) => ({
       action: offered.action,
-      label: offered.label ?? actionLabels[offered.action],
+      label: offered.label ?? summaryWordsFor(locale).actions[offered.action],
       url: await link(withoutLabel(offered)),
     })),
   );
@@ -413,13 +418,13 @@ function createTitles(share: TurnShare): (part: Part) => string {
     try {
       let subject = subjects.get(key);
       if (subject === undefined) subjects.set(key, (subject = compileSubject(content, locale)));
-      if (subject === null) return nameOf(type);
+      if (subject === null) return nameOf(type, summaryWordsFor(recipient.locale));
       const title = renderSubject(subject, emailScope(recipient, data), effort);
-      return listedTitle(title) || nameOf(type);
+      return listedTitle(title) || nameOf(type, summaryWordsFor(recipient.locale));
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       if (effort.isExceeded) subjects.set(key, null);
-      return nameOf(type);
+      return nameOf(type, summaryWordsFor(recipient.locale));
     } finally {
       share.spend(effort.spent);
     }

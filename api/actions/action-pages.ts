@@ -1,5 +1,5 @@
 import type { RecipientAction } from "../../domain/action.ts";
-import type { PageLanguage } from "../recipient-pages/languages.ts";
+import type { PageLanguage } from "../../domain/page-languages.ts";
 import type { Page } from "../recipient-pages/page.ts";
 import type { ActionOutcome, SnoozeRefusal } from "./perform.ts";
 import { actionWords } from "./words.ts";

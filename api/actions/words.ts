@@ -1,4 +1,4 @@
-import type { PageLanguage } from "../recipient-pages/languages.ts";
+import type { PageLanguage } from "../../domain/page-languages.ts";
 
 /** The texts of the pages on which recipients act on a message, in one language. `{when}` is such as "in 2 hours", and `{count}` a number of messages. */
 interface ActionWords {

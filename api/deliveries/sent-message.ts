@@ -13,7 +13,7 @@ import {
   type Tracking,
   type Utm,
 } from "../../domain/tracking/settings.ts";
-import { actionLabels } from "../../domain/templates/summary.ts";
+import { summaryWordsFor } from "../../domain/templates/summary-words.ts";
 import type { RecipientScope } from "../../domain/templates/template.ts";
 import { parseMailbox, type Sender } from "../../domain/address.ts";
 
@@ -107,14 +107,14 @@ export async function readSentMessage(
 }
 
 /** The data of the message, with its actions, whose links are replaced. */
-export const shownData = ({ data, actions }: SentMessageRow): Record<string, unknown> =>
+export const shownData = ({ data, actions, recipient }: SentMessageRow): Record<string, unknown> =>
   actions.length === 0
     ? data
     : {
         ...data,
         actions: actions.map(({ action, label }) => ({
           action,
-          label: label ?? actionLabels[action],
+          label: label ?? summaryWordsFor(recipient.locale).actions[action],
           url: actionAddress,
         })),
       };

@@ -1,4 +1,4 @@
-import { languageOf } from "../recipient-pages/languages.ts";
+import { languageOf } from "../../domain/page-languages.ts";
 import { clockSpanAt } from "../../domain/time/local-time.ts";
 
 /** Formats an instant as the clocks of a zone show it, by the time zone data in use. `at` is in epoch milliseconds. */

@@ -10,7 +10,7 @@ import { acceptNotification } from "../notifications/accept.ts";
 import { acceptanceOf } from "../notifications/accept-request.ts";
 import { systemCaller } from "../notifications/system-caller.ts";
 import { readRecipients } from "../recipients/store.ts";
-import { pageLanguages } from "../recipient-pages/languages.ts";
+import { pageLanguages } from "../../domain/page-languages.ts";
 import type { Services } from "../services.ts";
 import { type CentreWords, centreWords } from "./words/words.ts";
 

@@ -4,7 +4,8 @@ import { toDatabaseProblem } from "../http/database-errors.ts";
 import { Problem } from "../http/problem.ts";
 import { type ProblemKind, problemTitles } from "../http/problem-kinds.ts";
 import { type ErrorWords, errorWords } from "./error-words.ts";
-import { languageFor, type PageLanguage } from "./languages.ts";
+import type { PageLanguage } from "../../domain/page-languages.ts";
+import { languageFor } from "./languages.ts";
 import type { Page, RecipientPages } from "./page.ts";
 
 /** Whether the caller shows pages, as a browser does. */

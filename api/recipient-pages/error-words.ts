@@ -1,4 +1,4 @@
-import type { PageLanguage } from "./languages.ts";
+import type { PageLanguage } from "../../domain/page-languages.ts";
 
 /** The texts of the pages that say what failed, in one language. */
 export interface ErrorWords {

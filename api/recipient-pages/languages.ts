@@ -1,15 +1,6 @@
 import type { Context } from "hono";
+import { languageOf, type PageLanguage } from "../../domain/page-languages.ts";
 import type { ApiEnv } from "../http/context.ts";
-
-/** The languages of recipients' pages. */
-export const pageLanguages = ["en", "de", "fr", "es"] as const;
-export type PageLanguage = (typeof pageLanguages)[number];
-
-/** The language of the pages for a locale such as `de-AT`; English where there are none in its own. */
-export function languageOf(locale: string | null): PageLanguage {
-  const language = locale?.toLowerCase().split("-")[0];
-  return pageLanguages.find((one) => one === language) ?? "en";
-}
 
 /** The language of the page for a request: that of the recipient, once it is known whose link it is, and otherwise the first that the browser asks for. */
 export function languageFor(c: Context<ApiEnv>): PageLanguage {

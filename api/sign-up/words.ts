@@ -1,4 +1,4 @@
-import { languageOf } from "../recipient-pages/languages.ts";
+import { languageOf } from "../../domain/page-languages.ts";
 
 /** The texts of the form, and of the pages that follow, in one language. `{topics}` is what somebody signs up for. */
 export interface SignUpWords {

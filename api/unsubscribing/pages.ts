@@ -1,4 +1,4 @@
-import type { PageLanguage } from "../recipient-pages/languages.ts";
+import type { PageLanguage } from "../../domain/page-languages.ts";
 import type { Page, PageButton } from "../recipient-pages/page.ts";
 import type { Subscription } from "./perform.ts";
 import { type UnsubscribeWords, unsubscribeWords } from "./words.ts";

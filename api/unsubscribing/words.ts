@@ -1,4 +1,4 @@
-import type { PageLanguage } from "../recipient-pages/languages.ts";
+import type { PageLanguage } from "../../domain/page-languages.ts";
 
 /** The texts of the pages on which recipients unsubscribe, in one language. `{type}` is the name of a notification type. */
 export interface UnsubscribeWords {

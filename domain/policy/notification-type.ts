@@ -119,7 +119,7 @@ const parts = {
   }),
   summaryActionLabels: summaryActionLabels.meta({
     description:
-      "The labels of the actions that a batch's message offers for all its members. Those left out are `View all`, `Snooze all` and `Mark all as done`",
+      "The labels of the actions that a batch's message offers for all its members. Those left out are `View all`, `Snooze all` and `Mark all as done`, in the recipient's language (English, German, French or Spanish)",
     example: { view: "View all tasks" },
   }),
   summaryTemplate: resourceKey.nullable().meta({

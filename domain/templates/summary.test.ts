@@ -7,7 +7,6 @@ import { compileInApp, renderInApp } from "./in-app.ts";
 import { compilePush, renderPush } from "./push.ts";
 import {
   batchScope,
-  defaultSummaries,
   digestScope,
   groupActions,
   listedTitle,
@@ -15,8 +14,12 @@ import {
   type SummaryItem,
   whenText,
 } from "./summary.ts";
+import { defaultSummaries } from "./default-summaries.ts";
+import { summaryWords, summaryWordsFor } from "./summary-words.ts";
 import { checkContent } from "./check-content.ts";
 import { type ActionLink, emailScope, renderEmail } from "./template.ts";
+
+const english = summaryWordsFor("en-GB");
 
 function typeOf(number: number, settings: Partial<NotificationType> = {}): NotificationType {
   const key = settings.key ?? `type.${number}`;
@@ -56,7 +59,7 @@ describe("a batch", () => {
   it("has the number of members, the first members, and all entity ids", () => {
     fc.assert(
       fc.property(membersOf(fc.constant(types[0]!)), shownAtMost, (members, itemsShown) => {
-        const scope = batchScope(members, { itemsShown });
+        const scope = batchScope(members, { itemsShown }, english);
         expect(scope.count).toBe(members.length);
         expect(scope.items.length + scope.more).toBe(scope.count);
         expect(scope.items).toEqual(members.slice(0, itemsShown));
@@ -70,6 +73,7 @@ describe("a batch", () => {
       batchScope(
         [1, 2, 3].map(() => member({ type })),
         { itemsShown: 5 },
+        english,
       );
     expect(three(typeOf(1, { summaryTitle: "{count} task deadlines approaching" })).title).toBe(
       "3 task deadlines approaching",
@@ -80,7 +84,7 @@ describe("a batch", () => {
   it("shows the picture of its type as a push notification", () => {
     const iconOf = (settings: Partial<NotificationType>) => {
       const type = typeOf(1, settings);
-      const { title, type: shown } = batchScope([member({ type })], { itemsShown: 5 });
+      const { title, type: shown } = batchScope([member({ type })], { itemsShown: 5 }, english);
       const scope = { title, count: 1, items: [], type: shown, actions: [] };
       return renderPush(compilePush(defaultSummaries.batch.content), scope).icon;
     };
@@ -97,7 +101,11 @@ describe("a digest", () => {
         membersOf(fc.option(fc.constantFrom(...types))),
         shownAtMost,
         (members, itemsShownPerType) => {
-          const { count, sections, entityIds: ids } = digestScope(members, { itemsShownPerType });
+          const {
+            count,
+            sections,
+            entityIds: ids,
+          } = digestScope(members, { itemsShownPerType }, english);
           expect(count).toBe(members.length);
           expect(ids).toEqual(distinct(members).slice(0, 100));
           let shown = 0;
@@ -135,7 +143,7 @@ describe("the actions of a group", () => {
       member({ type, entityId: "c", actions: [complete, snooze(30)] }),
       member({ type, entityId: "a&b", actions: [snooze(90), complete] }),
     ];
-    expect(groupActions("batch", members)).toEqual([
+    expect(groupActions("batch", members, english)).toEqual([
       { action: "view", url: "https://example.org/tasks?ids=a%26b,c", label: "View all" },
       { action: "snooze", minutes: 30, label: "Snooze all" },
       { action: "complete", label: "Mark all as done" },
@@ -146,21 +154,23 @@ describe("the actions of a group", () => {
       type: typeOf(1, { viewAllUrl, summaryActionLabels }),
     }));
     const labelsOf = (kind: "batch" | "digest") =>
-      groupActions(kind, labelled).map(({ label }) => label);
+      groupActions(kind, labelled, english).map(({ label }) => label);
     expect(labelsOf("batch")).toEqual(["View all tasks", "Snooze all", "Check all in"]);
     expect(labelsOf("digest")).toEqual(["Snooze all", "Mark all as done"]);
-    expect(groupActions("digest", members).map(({ action }) => action)).toEqual([
+    expect(groupActions("digest", members, english).map(({ action }) => action)).toEqual([
       "snooze",
       "complete",
     ]);
-    expect(groupActions("batch", [...members, member({ type, entityId: "d" })])).toHaveLength(2);
-    expect(groupActions("batch", [member(), member()])).toEqual([]);
+    expect(
+      groupActions("batch", [...members, member({ type, entityId: "d" })], english),
+    ).toHaveLength(2);
+    expect(groupActions("batch", [member(), member()], english)).toEqual([]);
   });
 
   it("do not include view where the address could not name every member", () => {
     const type = typeOf(1, { viewAllUrl });
     const urls = (members: Member[]) =>
-      groupActions("batch", members).flatMap((offered) =>
+      groupActions("batch", members, english).flatMap((offered) =>
         offered.action === "view" ? offered.url : [],
       );
     expect(urls([member({ type, entityId: "a" }), member({ type })])).toEqual([]);
@@ -272,6 +282,59 @@ Snooze all: https://example.org/a/2
     expect(html).toMatch(/<a href="https:\/\/example.org\/a\/2" [^>]+>Snooze all<\/a>/);
   });
 
+  it("are in the language of the recipient, as are titles and labels, with one further item and several", () => {
+    const { content } = defaultSummaries.batch;
+    const group = [member(), member({ type: null, actions: [{ action: "complete" }] })];
+    const written = summaryWords.map((words) => {
+      const { title } = batchScope([member(), member()], { itemsShown: 1 }, words);
+      const { title: digestTitle, sections } = digestScope(group, { itemsShownPerType: 1 }, words);
+      const [complete] = groupActions("digest", group.slice(1), words);
+      const scope = { title, items: [item()], count: 2, more: 1 };
+      const data = emailScope({ ...recipient, locale: words.lang }, scope);
+      const lines = renderEmail(content, data, words.lang).text.split("\n");
+      const { body } = renderPush(compilePush(content, words.lang), { ...data, count: 3 });
+      return [title, digestTitle, sections.at(-1)!.type.name, complete!.label, lines.at(-2), body];
+    });
+    expect(written).toMatchInlineSnapshot(`
+      [
+        [
+          "2 new: Type 1",
+          "Your digest: 2 notifications",
+          "Notifications",
+          "Mark all as done",
+          "and 1 more",
+          "Send the report and 2 others",
+        ],
+        [
+          "2 neu: Type 1",
+          "Ihre Zusammenfassung: 2 Benachrichtigungen",
+          "Benachrichtigungen",
+          "Alle als erledigt markieren",
+          "und 1 weitere",
+          "Send the report und 2 weitere",
+        ],
+        [
+          "Du nouveau (2) : Type 1",
+          "Votre récapitulatif : 2 notifications",
+          "Notifications",
+          "Tout marquer comme terminé",
+          "et 1 autre",
+          "Send the report et 2 autres",
+        ],
+        [
+          "Novedades (2): Type 1",
+          "Su resumen: 2 notificaciones",
+          "Notificaciones",
+          "Marcar todo como hecho",
+          "y 1 más",
+          "Send the report y 2 más",
+        ],
+      ]
+    `);
+    expect(summaryWordsFor("de-AT").lang).toBe("de");
+    expect(summaryWordsFor("ja").lang).toBe("en");
+  });
+
   it("show a digest by type", () => {
     const sections = [
       { type: { key: "a", name: "Tasks & more" }, count: 3, items: [item()], more: 2 },
@@ -353,7 +416,7 @@ and 1 more
 
   it("keep a long digest small enough for every mail program", () => {
     const members = Array.from({ length: 5_000 }, (_, n) => member({ type: typeOf(n % 25) }));
-    const digest = digestScope(members, defaultPolicy.digest);
+    const digest = digestScope(members, defaultPolicy.digest, english);
     const shown = item({
       title: "A title that says in some words what is to be done by then",
       when: "Wednesday, September 28, 2027 at 10:30 PM",

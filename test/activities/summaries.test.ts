@@ -252,6 +252,19 @@ Choose what you get, and when: <preferences>
 `);
   });
 
+  it("is in the language of the recipient, as are the labels of actions without one", async () => {
+    const inGerman = (group: Part["delivery"]["group"]): Part => {
+      const { delivery, source } = item(group, "Steuer", { actions: actions.slice(1) });
+      return { delivery: { ...delivery, recipient: { ...recipient, locale: "de-AT" } }, source };
+    };
+    const group = { id: newUuid(), kind: "digest" as const };
+    const content = await said([inGerman(group), inGerman(group)]);
+    expect(content.data["title"]).toBe("Ihre Zusammenfassung: 2 Benachrichtigungen");
+    expect(content.actions.at(-1)!.label).toBe("Alle als erledigt markieren");
+    const single = await said([inGerman(null)]);
+    expect(single.actions.at(-1)!.label).toBe("Als erledigt markieren");
+  });
+
   it("is made of the active version of the template that is named, as long as there is one", async () => {
     const named = async (kind: "batch" | "digest", key: string) => {
       const group = { id: newUuid(), kind };

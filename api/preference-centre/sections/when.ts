@@ -2,7 +2,7 @@ import { listQuietSpans } from "../../../domain/policy/quiet-hours.ts";
 import { dayMs, hourMs } from "../../../domain/time/durations.ts";
 import { localTimeAt, weekdays } from "../../../domain/time/local-time.ts";
 import { type Html, html } from "../../recipient-pages/html.ts";
-import { pageLanguages } from "../../recipient-pages/languages.ts";
+import { pageLanguages } from "../../../domain/page-languages.ts";
 import { firstDayOf, formatMoment, namesOfWeekdays } from "../moments.ts";
 import { type Line, linesOf, periodSections, type PeriodSection, typedLines } from "../periods.ts";
 import {

@@ -1,4 +1,4 @@
-import { languageOf } from "../../recipient-pages/languages.ts";
+import { languageOf } from "../../../domain/page-languages.ts";
 import { de } from "./de.ts";
 import { en } from "./en.ts";
 import { es } from "./es.ts";
