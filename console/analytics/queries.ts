@@ -10,6 +10,7 @@ export type Rate = Figures["rates"]["openRate"];
 export type RateName = keyof Figures["rates"];
 export type Item = AnswerOf<typeof api.v1.analytics.channels.$get>["items"][number];
 export type Hour = AnswerOf<(typeof api.v1.analytics)["send-times"]["$get"]>["hours"][number];
+export type Cohort = AnswerOf<typeof api.v1.analytics.cohorts.$get>["cohorts"][number];
 
 const refreshMs = 30_000;
 
@@ -68,18 +69,32 @@ export const funnelQuery = (search: AnalyticsSearch, zone: string) =>
     ...shared,
   });
 
+/** The parameters of a report of whole weeks. */
+function weeksQuery(search: AnalyticsSearch, zone: string) {
+  const { from, to, channel } = reportQuery(search, zone);
+  return { from, to, ...(channel !== undefined && { channel }) };
+}
+
 export const sendTimesQuery = (search: AnalyticsSearch, zone: string) =>
   queryOptions({
     queryKey: ["analytics", "send-times", keyOf(search), zone],
-    queryFn: ({ signal }) => {
-      const { from, to, channel } = reportQuery(search, zone);
-      return answerOf(
+    queryFn: ({ signal }) =>
+      answerOf(
         api.v1.analytics["send-times"].$get(
-          { query: { from, to, ...(channel !== undefined && { channel }) } },
+          { query: weeksQuery(search, zone) },
           { init: { signal } },
         ),
-      );
-    },
+      ),
+    ...shared,
+  });
+
+export const cohortsQuery = (search: AnalyticsSearch, zone: string) =>
+  queryOptions({
+    queryKey: ["analytics", "cohorts", keyOf(search), zone],
+    queryFn: ({ signal }) =>
+      answerOf(
+        api.v1.analytics.cohorts.$get({ query: weeksQuery(search, zone) }, { init: { signal } }),
+      ),
     ...shared,
   });
 

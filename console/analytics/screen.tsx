@@ -7,6 +7,7 @@ import { useZone } from "../parts/instant.tsx";
 import { Page, Panel } from "../parts/page.tsx";
 import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import { BreakdownPanel } from "./breakdown-panel.tsx";
+import { CohortsPanel } from "./cohorts-panel.tsx";
 import { FilterBar } from "./filter-bar.tsx";
 import { FunnelPanel } from "./funnel-panel.tsx";
 import { OutcomesPanel } from "./outcomes-panel.tsx";
@@ -84,6 +85,7 @@ export function AnalyticsScreen() {
           <SegmentsPanel />
         </Columns>
         <SendTimesPanel search={search} zone={zone} />
+        <CohortsPanel search={search} zone={zone} />
         {query.data && <Definitions definitions={query.data.definitions} />}
       </Stack>
     </Page>

@@ -14,6 +14,10 @@ export type Dimension = (typeof dimensions)[number];
 const hourFigures = ["openRate", "clickRate", "handedOver"] as const;
 export type HourFigure = (typeof hourFigures)[number];
 
+/** What the weeks after the hand-over show. */
+const cohortFigures = ["opened", "clicked", "acted"] as const;
+export type CohortFigure = (typeof cohortFigures)[number];
+
 /** What the address of the analytics says. */
 export interface AnalyticsSearch {
   /** The last days, unless `from` and `to` are given. */
@@ -25,6 +29,7 @@ export interface AnalyticsSearch {
   compare?: "off" | undefined;
   by?: Dimension | undefined;
   hours?: HourFigure | undefined;
+  cohorts?: CohortFigure | undefined;
   channel?: Channel[] | undefined;
   /** The key of a notification type. */
   type?: string | undefined;
@@ -51,6 +56,7 @@ export function readAnalyticsSearch(raw: Record<string, unknown>): AnalyticsSear
     compare: raw["compare"] === "off" ? "off" : undefined,
     by: readSeveral(raw["by"], dimensions)?.[0],
     hours: readSeveral(raw["hours"], hourFigures)?.[0],
+    cohorts: readSeveral(raw["cohorts"], cohortFigures)?.[0],
     channel: readSeveral(raw["channel"], channels),
     type: readText(raw["type"], 100),
     source: readId(raw["source"], "cmp"),

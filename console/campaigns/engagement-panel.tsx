@@ -79,7 +79,7 @@ function Engagement({
                   of={rate === "bounceRate" ? "handed over" : "not bounced"}
                 />
               </td>
-              <td className={bars.number}>
+              <td className={`${bars.number} ${styles.people}`}>
                 {formatCount(rates[rate].numerator)}
                 {byPrograms !== null && (
                   <span className={bars.small}>{formatCount(byPrograms)} by programs</span>
