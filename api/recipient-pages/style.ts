@@ -7,9 +7,9 @@ export const styleOf = (color: string): string =>
 [hidden]{display:none!important}
 html{background:var(--page);color:var(--text);-webkit-text-size-adjust:100%}
 body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0;overflow-wrap:break-word}
-.brand{background:var(--brand);color:#fff;padding:.75rem 1rem}
+.brand{background:var(--brand);color:#fff;padding:.75rem 0}
 .brand>div,main,footer{max-width:42rem;margin:0 auto}
-.brand>div{display:flex;align-items:center;gap:.75rem;font-weight:600;min-height:2rem}
+.brand>div{display:flex;align-items:center;gap:.75rem;font-weight:600;min-height:2rem;padding:0 1rem}
 .brand img{max-height:2.5rem;max-width:12rem;display:block}
 main{padding:1.5rem 1rem 2rem}
 footer{padding:1rem 1rem 2rem;color:var(--soft);font-size:1rem;white-space:pre-line}
