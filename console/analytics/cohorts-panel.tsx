@@ -7,7 +7,7 @@ import { Empty } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { formatCount, formatNoun, formatShare } from "../words/numbers.ts";
 import styles from "./cohorts-panel.module.css";
-import { countShownWeeks, poolOf, rowsOf, type WeekShare } from "./cohorts.ts";
+import { countShownWeeks, inAllOf, poolOf, rowsOf, type WeekShare } from "./cohorts.ts";
 import { type Cohort, cohortsQuery } from "./queries.ts";
 import { ReportPart } from "./report-part.tsx";
 import type { AnalyticsSearch, CohortFigure } from "./search.ts";
@@ -83,7 +83,6 @@ function Weeks({
   const shown = rows.slice(0, maxShownRows);
   const most = Math.max(...shown.flatMap(({ shares }) => shares.map((each) => each?.value ?? 0)));
   const word = figureWords[figure].toLowerCase();
-  const sum = (of: typeof rows) => of.reduce((total, { handedOver }) => total + handedOver, 0);
   const pooled = [
     ...(rows.length > 1 ? [["All weeks", rows] as const] : []),
     ...(before.length > 0 ? [["Period before", before] as const] : []),
@@ -105,16 +104,16 @@ function Weeks({
           </caption>
           <thead>
             <tr>
-              <th scope="col">Handed over in the week from</th>
+              <th scope="col">Week from</th>
               <th scope="col" className={table.number}>
                 Messages
               </th>
-              <th scope="col" className={table.number}>
+              <th scope="col" className={`${table.number} ${table.wide}`}>
                 Until now
               </th>
               {Array.from({ length: columns }, (_, since) => (
                 <th key={since} scope="col" className={styles.share}>
-                  {since === 0 ? "Same week" : since === 1 ? "1 week later" : `${since} later`}
+                  {since === 0 ? "Same week" : `+${formatNoun(since, "week")}`}
                 </th>
               ))}
             </tr>
@@ -124,9 +123,7 @@ function Weeks({
               <tr key={week}>
                 <th scope="row">{dayOf.format(Date.parse(week))}</th>
                 <td className={table.number}>{formatCount(handedOver)}</td>
-                <td className={table.number} title={describe(inAll, word)}>
-                  {formatShare(inAll.value)}
-                </td>
+                <UntilNow share={inAll} word={word} />
                 <Shares shares={shares} most={most} word={word} />
               </tr>
             ))}
@@ -136,8 +133,8 @@ function Weeks({
               {pooled.map(([name, of]) => (
                 <tr key={name}>
                   <th scope="row">{name}</th>
-                  <td className={table.number}>{formatCount(sum(of))}</td>
-                  <td />
+                  <td className={table.number}>{formatCount(inAllOf(of).denominator)}</td>
+                  <UntilNow share={inAllOf(of)} word={word} />
                   <Shares shares={poolOf(of, columns)} most={most} word={word} />
                 </tr>
               ))}
@@ -148,13 +145,19 @@ function Weeks({
       <p className={`muted ${styles.note}`}>
         {rows.length > shown.length &&
           `The newest ${maxShownRows} of ${rows.length} weeks are shown; choose an earlier time to see the others. `}
-        Each message counts once, in the week of its first engagement. Weeks begin on Monday (UTC);
-        “…” marks a week that is not over, which the weeks together leave out. Only the channel
-        restricts them, not the other filters.
+        The messages of a week are those handed over in it. Each counts once, in the week of its
+        first engagement. Weeks begin on Monday (UTC); “…” marks a week that is not over, which the
+        weeks together leave out. Only the channel restricts them, not the other filters.
       </p>
     </>
   );
 }
+
+const UntilNow = ({ share, word }: { share: WeekShare; word: string }) => (
+  <td className={`${table.number} ${table.wide}`} title={describe(share, word)}>
+    {formatShare(share.value)}
+  </td>
+);
 
 function Shares({
   shares,

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { countShownWeeks, poolOf, rowsOf } from "./cohorts.ts";
+import { countShownWeeks, inAllOf, poolOf, rowsOf } from "./cohorts.ts";
 
 const week = (weeksSince: number, opened: number) => ({ weeksSince, opened, clicked: 0, acted: 0 });
 const cohorts = [
@@ -36,6 +36,10 @@ it("counts for several cohorts only the weeks that are over", () => {
     null,
     null,
   ]);
+  expect(inAllOf(rowsOf(cohorts, "opened", 4, now))).toMatchObject({
+    count: 51 + 63 + 5,
+    denominator: 450,
+  });
 });
 
 it("shows as many weeks as somebody engaged in, up to eight", () => {

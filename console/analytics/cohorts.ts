@@ -78,6 +78,13 @@ export const rowsOf = (
     }))
     .toSorted((a, b) => (a.week < b.week ? 1 : -1));
 
+/** The share of the messages of several cohorts with an engagement until now. */
+export function inAllOf(rows: readonly CohortRow[]): WeekShare {
+  const sum = (of: "count" | "denominator") =>
+    rows.reduce((total, { inAll }) => total + inAll[of], 0);
+  return share(sum("count"), sum("denominator"), true);
+}
+
 /** The shares of several cohorts together. Each week counts only the cohorts for which it is over: the others would make it smaller than it will be. */
 export const poolOf = (rows: readonly CohortRow[], columns: number): (WeekShare | null)[] =>
   Array.from({ length: columns }, (_, since) => {

@@ -6,11 +6,11 @@ import { ActorName } from "../parts/actor-name.tsx";
 import { IconButton } from "../parts/button.tsx";
 import { ExportMenu } from "../parts/export-menu.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
 import { isPublicId, shortenId } from "../parts/short-id.tsx";
-import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { describeAction } from "../words/actions.ts";
 import { EntryDetails } from "./entry-details.tsx";
@@ -45,7 +45,7 @@ export function AuditScreen() {
 
 function Trail({ search }: { search: AuditSearch }) {
   const navigate = useNavigate({ from: "/audit" });
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...auditQuery(search),
     placeholderData: keepPreviousData,
   });
@@ -55,33 +55,28 @@ function Trail({ search }: { search: AuditSearch }) {
     <>
       <FilterBar search={search} />
       <Panel isFlush>
-        {data && error && <ProblemBanner error={error} retry={() => void refetch()} />}
-        {data ? (
-          data.items.length > 0 ? (
-            <div aria-busy={isPlaceholderData}>
-              <AuditTable entries={data.items} open={open} />
+        <List
+          what="the audit trail"
+          query={query}
+          cursor={search.cursor}
+          rows={10}
+          onTurn={(cursor) => void navigate({ search: (now) => ({ ...now, cursor }) })}
+          empty={
+            isFiltered ? (
+              <FilteredToNothing what="changes" onClear={() => void navigate({ search: {} })} />
+            ) : (
+              <Empty icon="audit" title="Nothing has been changed yet">
+                Each change through the API or the console leaves an entry here, with its author.
+              </Empty>
+            )
+          }
+        >
+          {({ items }, isStale) => (
+            <div aria-busy={isStale}>
+              <AuditTable entries={items} open={open} />
             </div>
-          ) : isFiltered ? (
-            <FilteredToNothing what="changes" onClear={() => void navigate({ search: {} })} />
-          ) : (
-            <Empty icon="audit" title="Nothing has been changed yet">
-              Each change through the API or the console leaves an entry here, with its author.
-            </Empty>
-          )
-        ) : error ? (
-          <Failed what="the audit trail" error={error} retry={() => void refetch()} />
-        ) : (
-          <Loading what="the audit trail" rows={10} />
-        )}
-        {data && data.items.length > 0 && (
-          <Pages
-            shown={data.items.length}
-            isFirst={search.cursor === undefined}
-            nextCursor={data.nextCursor}
-            isStale={isPlaceholderData}
-            onTurn={(cursor) => void navigate({ search: (now) => ({ ...now, cursor }) })}
-          />
-        )}
+          )}
+        </List>
       </Panel>
     </>
   );

@@ -4,9 +4,9 @@ import { campaignAuditQuery } from "./queries.ts";
 import { includesRole, useSession } from "../api/session.ts";
 import { ActorName } from "../parts/actor-name.tsx";
 import { Instant } from "../parts/instant.tsx";
+import { List } from "../parts/list.tsx";
 import { Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
-import { Empty, Failed, Loading } from "../parts/states.tsx";
+import { Empty } from "../parts/states.tsx";
 import { describeAction } from "../words/actions.ts";
 import { ChangeList } from "../parts/change-list.tsx";
 import { listChanges } from "../parts/changes.ts";
@@ -25,7 +25,7 @@ export function AuditTab({ id }: { id: string }) {
   const { cursor } = useSearch({ from: "/campaigns/$id" });
   const navigate = useNavigate({ from: "/campaigns/$id" });
   const isAdmin = includesRole(role, "admin");
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...campaignAuditQuery(id, cursor),
     enabled: isAdmin,
     placeholderData: keepPreviousData,
@@ -40,16 +40,21 @@ export function AuditTab({ id }: { id: string }) {
     );
   return (
     <Panel title="Changes of this campaign" isFlush>
-      {data ? (
-        <>
-          {data.items.length === 0 && (
-            <Empty title="No changes">
-              The audit trail has no entry of this campaign. Entries are removed when their
-              retention ends.
-            </Empty>
-          )}
+      <List
+        what="the audit trail"
+        query={query}
+        cursor={cursor}
+        onTurn={(next) => void navigate({ search: (search) => ({ ...search, cursor: next }) })}
+        empty={
+          <Empty title="No changes">
+            The audit trail has no entry of this campaign. Entries are removed when their retention
+            ends.
+          </Empty>
+        }
+      >
+        {({ items }) => (
           <ol className={styles.entries}>
-            {data.items.map(({ id: entry, actor, action, before, after, createdAt }) => (
+            {items.map(({ id: entry, actor, action, before, after, createdAt }) => (
               <li key={entry}>
                 <p className={styles.line}>
                   <strong>{describeAction(action)}</strong>
@@ -66,23 +71,8 @@ export function AuditTab({ id }: { id: string }) {
               </li>
             ))}
           </ol>
-          {(data.nextCursor !== null || cursor !== undefined) && (
-            <Pages
-              shown={data.items.length}
-              isFirst={cursor === undefined}
-              nextCursor={data.nextCursor}
-              isStale={isPlaceholderData}
-              onTurn={(next) =>
-                void navigate({ search: (search) => ({ ...search, cursor: next }) })
-              }
-            />
-          )}
-        </>
-      ) : error ? (
-        <Failed what="the audit trail" error={error} retry={() => void refetch()} />
-      ) : (
-        <Loading what="the audit trail" />
-      )}
+        )}
+      </List>
     </Panel>
   );
 }

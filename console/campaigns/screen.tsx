@@ -4,9 +4,9 @@ import { useState } from "react";
 import { campaignsQuery, type Campaign } from "./queries.ts";
 import { useSelection } from "../parts/selection.ts";
 import buttons from "../parts/button.module.css";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
-import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import type { CampaignVerb } from "./actions.ts";
 import { BulkDialog } from "./bulk-dialog.tsx";
 import { CampaignFilterBar } from "./campaign-filters.tsx";
@@ -19,12 +19,11 @@ export function CampaignsScreen() {
   const { tz, status, q, type, template, cursor } = useSearch({ from: "/campaigns" });
   const navigate = useNavigate({ from: "/campaigns" });
   const filters = { status, q, type, template };
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...campaignsQuery({ limit: "50", ...toCampaignQuery({ ...filters, cursor }) }),
     placeholderData: keepPreviousData,
   });
   const isFiltered = Object.values(filters).some((value) => value !== undefined);
-  const retry = () => void refetch();
   return (
     <Page
       title="Campaigns"
@@ -42,12 +41,14 @@ export function CampaignsScreen() {
         }
       />
       <Panel isFlush>
-        {data ? (
-          <>
-            {error && <ProblemBanner error={error} retry={retry} />}
-            {data.items.length > 0 ? (
-              <CampaignList campaigns={data.items} isStale={isPlaceholderData} />
-            ) : isFiltered ? (
+        <List
+          what="the campaigns"
+          query={query}
+          cursor={cursor}
+          rows={8}
+          onTurn={(next) => void navigate({ search: (before) => ({ ...before, cursor: next }) })}
+          empty={
+            isFiltered ? (
               <FilteredToNothing
                 what="campaigns"
                 onClear={() => void navigate({ search: { tz } })}
@@ -56,24 +57,11 @@ export function CampaignsScreen() {
               <Empty icon="campaigns" title="No campaigns yet">
                 A campaign sends one message to an audience.
               </Empty>
-            )}
-            {(data.nextCursor !== null || cursor !== undefined) && (
-              <Pages
-                shown={data.items.length}
-                isFirst={cursor === undefined}
-                nextCursor={data.nextCursor}
-                isStale={isPlaceholderData}
-                onTurn={(next) =>
-                  void navigate({ search: (before) => ({ ...before, cursor: next }) })
-                }
-              />
-            )}
-          </>
-        ) : error ? (
-          <Failed what="the campaigns" error={error} retry={retry} />
-        ) : (
-          <Loading what="the campaigns" rows={8} />
-        )}
+            )
+          }
+        >
+          {({ items }, isStale) => <CampaignList campaigns={items} isStale={isStale} />}
+        </List>
       </Panel>
     </Page>
   );

@@ -3,9 +3,9 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { deliveriesQuery } from "./queries.ts";
 import { Button } from "../parts/button.tsx";
 import { ExportMenu } from "../parts/export-menu.tsx";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
-import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import { FilterBar } from "./filter-bar.tsx";
 import { omitUndefined } from "../shell/url.ts";
 import { useShortcuts } from "../shell/shortcuts.ts";
@@ -34,8 +34,6 @@ export function DeliveriesScreen() {
     void navigate({
       search: (before) => ({ ...before, cursor }),
     });
-  const { data, error, refetch } = query;
-  const retry = () => void refetch();
   return (
     <Page
       title="Deliveries"
@@ -66,17 +64,15 @@ export function DeliveriesScreen() {
         }
       />
       <Panel isFlush>
-        {data ? (
-          <>
-            {error && <ProblemBanner error={error} retry={retry} />}
-            {data.items.length > 0 ? (
-              <SelectableRows
-                key={data.of}
-                search={search}
-                items={data.items}
-                isStale={query.isPlaceholderData}
-              />
-            ) : filterCount > 0 ? (
+        <List
+          what="the deliveries"
+          query={query}
+          cursor={search.cursor}
+          rows={12}
+          next={search.order === "oldest" ? "Newer" : "Older"}
+          onTurn={turnTo}
+          empty={
+            filterCount > 0 ? (
               <FilteredToNothing what="deliveries" onClear={() => change({})} />
             ) : (
               <Empty title={isFirst ? "No deliveries yet" : "No more deliveries"}>
@@ -84,21 +80,13 @@ export function DeliveriesScreen() {
                   ? "Every message that is owed to somebody appears here before it is sent. Send a notification or start a campaign."
                   : "This was the last page."}
               </Empty>
-            )}
-            <Pages
-              shown={data.items.length}
-              isFirst={isFirst}
-              nextCursor={data.nextCursor}
-              isStale={query.isPlaceholderData}
-              next={search.order === "oldest" ? "Newer" : "Older"}
-              onTurn={turnTo}
-            />
-          </>
-        ) : error ? (
-          <Failed what="the deliveries" error={error} retry={retry} />
-        ) : (
-          <Loading what="the deliveries" rows={12} />
-        )}
+            )
+          }
+        >
+          {({ items, of }, isStale) => (
+            <SelectableRows key={of} search={search} items={items} isStale={isStale} />
+          )}
+        </List>
       </Panel>
     </Page>
   );

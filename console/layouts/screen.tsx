@@ -3,11 +3,11 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Button } from "../parts/button.tsx";
 import { Filters } from "../parts/filters.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
 import { SearchField } from "../parts/search-field.tsx";
-import { Empty, Failed, FilteredToNothing, Loading } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { omitUndefined } from "../shell/url.ts";
 import { TemplateTabs } from "../templates/tabs.tsx";
@@ -17,7 +17,7 @@ import { type LayoutSummary, layoutsQuery } from "./queries.ts";
 export function LayoutsScreen() {
   const search = useSearch({ from: "/layouts" });
   const navigate = useNavigate({ from: "/layouts" });
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...layoutsQuery({ limit: "50", ...omitUndefined({ q: search.q, cursor: search.cursor }) }),
     placeholderData: keepPreviousData,
   });
@@ -40,31 +40,24 @@ export function LayoutsScreen() {
         />
       </Filters>
       <Panel isFlush>
-        {data ? (
-          data.items.length > 0 ? (
-            <LayoutTable layouts={data.items} />
-          ) : search.q === undefined ? (
-            <Empty icon="templates" title="No layouts yet">
-              A layout is HTML that the emails of several templates share, such as a header and a
-              footer.
-            </Empty>
-          ) : (
-            <FilteredToNothing what="layouts" onClear={() => void navigate({ search: {} })} />
-          )
-        ) : error ? (
-          <Failed what="the layouts" error={error} retry={() => void refetch()} />
-        ) : (
-          <Loading what="the layouts" />
-        )}
-        {data && (data.nextCursor !== null || search.cursor !== undefined) && (
-          <Pages
-            shown={data.items.length}
-            isFirst={search.cursor === undefined}
-            nextCursor={data.nextCursor}
-            isStale={isPlaceholderData}
-            onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
-          />
-        )}
+        <List
+          what="the layouts"
+          query={query}
+          cursor={search.cursor}
+          onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
+          empty={
+            search.q === undefined ? (
+              <Empty icon="templates" title="No layouts yet">
+                A layout is HTML that the emails of several templates share, such as a header and a
+                footer.
+              </Empty>
+            ) : (
+              <FilteredToNothing what="layouts" onClear={() => void navigate({ search: {} })} />
+            )
+          }
+        >
+          {({ items }) => <LayoutTable layouts={items} />}
+        </List>
       </Panel>
     </Page>
   );

@@ -6,8 +6,8 @@ import { ActorName } from "../parts/actor-name.tsx";
 import { Columns, Stack } from "../parts/columns.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Instant } from "../parts/instant.tsx";
+import { List } from "../parts/list.tsx";
 import { Facts, Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { shortenId } from "../parts/short-id.tsx";
 import { CopyButton, Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { TemplateLink } from "../parts/template-link.tsx";
@@ -140,7 +140,7 @@ function Deliveries({ id }: { id: string }) {
   const { cursor } = useSearch({ from: "/notifications/$id" });
   const navigate = useNavigate({ from: "/notifications/$id" });
   const search = { source: id, order: "oldest" as const };
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...deliveriesQuery({ ...search, cursor }),
     placeholderData: keepPreviousData,
   });
@@ -154,39 +154,23 @@ function Deliveries({ id }: { id: string }) {
         </Link>
       }
     >
-      {data ? (
-        <>
-          {error && <ProblemBanner error={error} retry={() => void refetch()} />}
-          {data.items.length > 0 ? (
-            <SelectableRows
-              key={data.of}
-              search={search}
-              items={data.items}
-              isStale={isPlaceholderData}
-            />
-          ) : (
-            <Empty title="No deliveries any more">
-              They were removed when their retention ended.
-            </Empty>
-          )}
-          {(data.nextCursor !== null || cursor !== undefined) && (
-            <Pages
-              shown={data.items.length}
-              isFirst={cursor === undefined}
-              nextCursor={data.nextCursor}
-              isStale={isPlaceholderData}
-              next="More"
-              onTurn={(next) =>
-                void navigate({ search: (before) => ({ ...before, cursor: next }) })
-              }
-            />
-          )}
-        </>
-      ) : error ? (
-        <Failed what="the deliveries" error={error} retry={() => void refetch()} />
-      ) : (
-        <Loading what="the deliveries" rows={4} />
-      )}
+      <List
+        what="the deliveries"
+        query={query}
+        cursor={cursor}
+        rows={4}
+        next="More"
+        onTurn={(next) => void navigate({ search: (before) => ({ ...before, cursor: next }) })}
+        empty={
+          <Empty title="No deliveries any more">
+            They were removed when their retention ended.
+          </Empty>
+        }
+      >
+        {({ items, of }, isStale) => (
+          <SelectableRows key={of} search={search} items={items} isStale={isStale} />
+        )}
+      </List>
     </Panel>
   );
 }

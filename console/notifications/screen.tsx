@@ -6,10 +6,10 @@ import { priorities } from "../../domain/priority.ts";
 import { Button } from "../parts/button.tsx";
 import { Choice, ChosenFilter, Filters } from "../parts/filters.tsx";
 import { ExportMenu } from "../parts/export-menu.tsx";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { shortenId } from "../parts/short-id.tsx";
-import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { prefixOf } from "../shell/url.ts";
 import { priorityWords, toWords } from "../words/statuses.ts";
@@ -28,7 +28,7 @@ const NotifyDialog = lazy(() => import("./notify-dialog.tsx"));
 export function NotificationsScreen() {
   const search = useSearch({ from: "/notifications" });
   const navigate = useNavigate({ from: "/notifications" });
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...notificationsQuery(search),
     placeholderData: keepPreviousData,
   });
@@ -40,7 +40,6 @@ export function NotificationsScreen() {
     void navigate({ search: ({ tz }) => ({ ...(tz && { tz }), ...changed }) });
   const openDialog = (notify: NotificationSearch["notify"]) =>
     void navigate({ search: (before) => ({ ...before, notify }) });
-  const retry = () => void refetch();
   return (
     <Page
       title="Notifications"
@@ -56,12 +55,14 @@ export function NotificationsScreen() {
     >
       <FilterBar filters={filters} onChange={change} />
       <Panel isFlush>
-        {data ? (
-          <>
-            {error && <ProblemBanner error={error} retry={retry} />}
-            {data.items.length > 0 ? (
-              <NotificationTable notifications={data.items} isStale={isPlaceholderData} />
-            ) : isAny ? (
+        <List
+          what="the notifications"
+          query={query}
+          cursor={search.cursor}
+          rows={10}
+          onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
+          empty={
+            isAny ? (
               <FilteredToNothing what="notifications" onClear={() => change({})} />
             ) : (
               <Empty
@@ -78,20 +79,11 @@ export function NotificationsScreen() {
                   "This was the last page."
                 )}
               </Empty>
-            )}
-            <Pages
-              shown={data.items.length}
-              isFirst={isFirst}
-              nextCursor={data.nextCursor}
-              isStale={isPlaceholderData}
-              onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
-            />
-          </>
-        ) : error ? (
-          <Failed what="the notifications" error={error} retry={retry} />
-        ) : (
-          <Loading what="the notifications" rows={10} />
-        )}
+            )
+          }
+        >
+          {({ items }, isStale) => <NotificationTable notifications={items} isStale={isStale} />}
+        </List>
       </Panel>
       {search.notify && (
         <Suspense>

@@ -6,8 +6,8 @@ import { SelectableRows } from "../deliveries/selectable-rows.tsx";
 import { VerbDialog } from "../deliveries/verb-dialog.tsx";
 import { type Verb, verbWords } from "../deliveries/verbs.ts";
 import { Button } from "../parts/button.tsx";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
 import { Tabs } from "../parts/tabs.tsx";
 import { formatCount } from "../words/numbers.ts";
@@ -131,7 +131,7 @@ function PickedDeliveries({
   const navigate = useNavigate({ from: "/queue" });
   const [verb, setVerb] = useState<Verb | null>(null);
   const filters = toDeliverySearch(search);
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...deliveriesQuery({ ...filters, cursor: search.cursor }),
     placeholderData: keepPreviousData,
   });
@@ -155,33 +155,18 @@ function PickedDeliveries({
           </Button>
         </div>
       </div>
-      {data ? (
-        <>
-          {error && <ProblemBanner error={error} retry={() => void refetch()} />}
-          {data.items.length > 0 ? (
-            <SelectableRows
-              key={data.of}
-              search={filters}
-              items={data.items}
-              isStale={isPlaceholderData}
-            />
-          ) : (
-            <Empty icon="check" title="Nothing waits in these cells" />
-          )}
-          <Pages
-            shown={data.items.length}
-            isFirst={search.cursor === undefined}
-            nextCursor={data.nextCursor}
-            isStale={isPlaceholderData}
-            next="Newer"
-            onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
-          />
-        </>
-      ) : error ? (
-        <Failed what="the deliveries" error={error} retry={() => void refetch()} />
-      ) : (
-        <Loading what="the deliveries" />
-      )}
+      <List
+        what="the deliveries"
+        query={query}
+        cursor={search.cursor}
+        next="Newer"
+        onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
+        empty={<Empty icon="check" title="Nothing waits in these cells" />}
+      >
+        {({ items, of }, isStale) => (
+          <SelectableRows key={of} search={filters} items={items} isStale={isStale} />
+        )}
+      </List>
       {verb && (
         <VerbDialog
           verb={verb}

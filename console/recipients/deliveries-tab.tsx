@@ -3,10 +3,10 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import type { Channel } from "../../domain/channel.ts";
 import { deliveriesQuery, type Delivery } from "../deliveries/queries.ts";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { List } from "../parts/list.tsx";
 import { Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
-import { Empty, Failed, Loading, ProblemBanner } from "../parts/states.tsx";
+import { Empty } from "../parts/states.tsx";
 import { StatusChip } from "../parts/status-chip.tsx";
 import table from "../parts/table.module.css";
 import { wordsOfReason } from "../words/reasons.ts";
@@ -16,11 +16,10 @@ import { WhyButton } from "./timeline-list.tsx";
 /** The deliveries of the recipient, each with its reasons one key away. */
 export function DeliveriesTab({ id, cursor }: { id: string; cursor: string | undefined }) {
   const navigate = useNavigate({ from: "/recipients/$id" });
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...deliveriesQuery({ recipient: id, cursor }),
     placeholderData: keepPreviousData,
   });
-  const retry = () => void refetch();
   return (
     <Panel
       title="Deliveries"
@@ -31,29 +30,20 @@ export function DeliveriesTab({ id, cursor }: { id: string; cursor: string | und
       }
       isFlush
     >
-      {data ? (
-        <>
-          {error && <ProblemBanner error={error} retry={retry} />}
-          {data.items.length > 0 ? (
-            <DeliveryRows deliveries={data.items} />
-          ) : (
-            <Empty icon="deliveries" title="No deliveries">
-              Nothing was ever owed to this recipient, or its retention has ended.
-            </Empty>
-          )}
-          <Pages
-            shown={data.items.length}
-            isFirst={cursor === undefined}
-            nextCursor={data.nextCursor}
-            isStale={isPlaceholderData}
-            onTurn={(next) => void navigate({ search: (before) => ({ ...before, cursor: next }) })}
-          />
-        </>
-      ) : error ? (
-        <Failed what="the deliveries" error={error} retry={retry} />
-      ) : (
-        <Loading what="the deliveries" rows={10} />
-      )}
+      <List
+        what="the deliveries"
+        query={query}
+        cursor={cursor}
+        rows={10}
+        onTurn={(next) => void navigate({ search: (before) => ({ ...before, cursor: next }) })}
+        empty={
+          <Empty icon="deliveries" title="No deliveries">
+            Nothing was ever owed to this recipient, or its retention has ended.
+          </Empty>
+        }
+      >
+        {({ items }) => <DeliveryRows deliveries={items} />}
+      </List>
     </Panel>
   );
 }

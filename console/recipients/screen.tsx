@@ -3,9 +3,9 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { ExportMenu } from "../parts/export-menu.tsx";
 import { Icon } from "../parts/icon.tsx";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
-import { Empty, Failed, FilteredToNothing, Loading, ProblemBanner } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import { formatCount } from "../words/numbers.ts";
 import { recipientsQuery, segmentCountQuery } from "./queries.ts";
 import { RecipientTable } from "./recipient-table.tsx";
@@ -24,13 +24,12 @@ export function RecipientsScreen() {
   const navigate = useNavigate({ from: "/recipients" });
   const [found, setFound] = useState<Found | null>(null);
   const cursor = found ? found.cursor : search.cursor;
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...recipientsQuery({ q: found?.q, segment: search.segment, cursor }),
     placeholderData: keepPreviousData,
   });
   const counted = useQuery(segmentCountQuery(search.segment));
   const isFiltered = found !== null || search.segment !== undefined;
-  const retry = () => void refetch();
   const clear = () => {
     setFound(null);
     void navigate({ search: ({ tz }) => (tz ? { tz } : {}) });
@@ -75,12 +74,14 @@ export function RecipientsScreen() {
         onClear={clear}
       />
       <Panel isFlush>
-        {data ? (
-          <>
-            {error && <ProblemBanner error={error} retry={retry} />}
-            {data.items.length > 0 ? (
-              <RecipientTable recipients={data.items} isStale={isPlaceholderData} />
-            ) : isFiltered ? (
+        <List
+          what="the recipients"
+          query={query}
+          cursor={cursor}
+          rows={12}
+          onTurn={turnTo}
+          empty={
+            isFiltered ? (
               <FilteredToNothing what="recipients" onClear={clear} />
             ) : (
               <Empty
@@ -91,25 +92,20 @@ export function RecipientsScreen() {
                   ? "Import them, create them through the API, or name them in a notification."
                   : "This was the last page."}
               </Empty>
-            )}
-            {counted.data && found === null && (
-              <p className={`muted ${styles.count}`}>
-                {formatCount(counted.data.count)} in the segment {search.segment}
-              </p>
-            )}
-            <Pages
-              shown={data.items.length}
-              isFirst={cursor === undefined}
-              nextCursor={data.nextCursor}
-              isStale={isPlaceholderData}
-              onTurn={turnTo}
-            />
-          </>
-        ) : error ? (
-          <Failed what="the recipients" error={error} retry={retry} />
-        ) : (
-          <Loading what="the recipients" rows={12} />
-        )}
+            )
+          }
+        >
+          {({ items }, isStale) => (
+            <>
+              <RecipientTable recipients={items} isStale={isStale} />
+              {counted.data && found === null && (
+                <p className={`muted ${styles.count}`}>
+                  {formatCount(counted.data.count)} in the segment {search.segment}
+                </p>
+              )}
+            </>
+          )}
+        </List>
       </Panel>
       <p className={`muted ${styles.note}`}>
         Addresses are masked for everybody here. On the page of a recipient, those who may send can

@@ -10,9 +10,8 @@ import table from "../parts/table.module.css";
 import { showToast } from "../parts/toast.tsx";
 import { ConsentDialog } from "../topics/consent-dialog.tsx";
 import { addSubscriber, removeSubscriber } from "../topics/queries.ts";
-import { SubscriptionChip } from "../topics/words.tsx";
+import { LeavingWords, SubscriptionTable } from "../topics/subscription-table.tsx";
 import { type RecipientTopic, topicsOfRecipientQuery } from "./queries.ts";
-import styles from "./topics-tab.module.css";
 
 /** Which topics the recipient is, was or can be subscribed to. */
 export function TopicsTab({ id }: { id: string }) {
@@ -60,66 +59,48 @@ function TopicTable({
   onConsent: (key: string) => void;
 }) {
   return (
-    <div className={table.scroll}>
-      <table className={table.table} aria-label="Topics of the recipient">
-        <thead>
-          <tr>
-            <th scope="col">Topic</th>
-            <th scope="col">Status</th>
-            <th scope="col" className={table.wide}>
-              Since
-            </th>
-            <th scope="col">
-              <span className="hidden-text">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {topics.map((topic) => (
-            <tr key={topic.key}>
-              <td>
-                <Link to="/topics/$key" params={{ key: topic.key }} className={table.name}>
-                  {topic.name}
-                </Link>
-                {topic.optIn === "double" && (
-                  <span className={`muted ${table.wide}`}> · asks for confirmation</span>
-                )}
-              </td>
-              <td>
-                {topic.status === null ? (
-                  <span className="muted">Never subscribed</span>
-                ) : (
-                  <SubscriptionChip status={topic.status} />
-                )}
-              </td>
-              <td className={table.wide}>
-                {topic.subscribedAt !== null && <Instant at={topic.subscribedAt} />}
-              </td>
-              <td className={styles.actions}>
-                {topic.status !== null && (
-                  <Button
-                    kind="quiet"
-                    aria-label={`Consent to ${topic.name}`}
-                    onClick={() => onConsent(topic.key)}
-                  >
-                    Consent
-                  </Button>
-                )}
-                {(isSubscribed(topic) || topic.isOpen) && (
-                  <Button
-                    needs="sender"
-                    aria-label={`${isSubscribed(topic) ? "Unsubscribe from" : "Subscribe to"} ${topic.name}`}
-                    onClick={() => onChange(topic)}
-                  >
-                    {isSubscribed(topic) ? "Unsubscribe" : "Subscribe"}
-                  </Button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <SubscriptionTable
+      label="Topics of the recipient"
+      of="Topic"
+      facts={["Since"]}
+      rows={topics.map((topic) => ({
+        key: topic.key,
+        name: (
+          <>
+            <Link to="/topics/$key" params={{ key: topic.key }} className={table.name}>
+              {topic.name}
+            </Link>
+            {topic.optIn === "double" && (
+              <span className={`muted ${table.wide}`}> · asks for confirmation</span>
+            )}
+          </>
+        ),
+        status: topic.status,
+        facts: [topic.subscribedAt !== null && <Instant key="since" at={topic.subscribedAt} />],
+        actions: (
+          <>
+            {topic.status !== null && (
+              <Button
+                kind="quiet"
+                aria-label={`Consent to ${topic.name}`}
+                onClick={() => onConsent(topic.key)}
+              >
+                Consent
+              </Button>
+            )}
+            {(isSubscribed(topic) || topic.isOpen) && (
+              <Button
+                needs="sender"
+                aria-label={`${isSubscribed(topic) ? "Unsubscribe from" : "Subscribe to"} ${topic.name}`}
+                onClick={() => onChange(topic)}
+              >
+                {isSubscribed(topic) ? "Unsubscribe" : "Subscribe"}
+              </Button>
+            )}
+          </>
+        ),
+      }))}
+    />
   );
 }
 
@@ -164,15 +145,16 @@ function ChangeDialog({
       change={change}
       onClose={onClose}
     >
-      <p>
-        {isLeaving
-          ? "They receive no more campaigns of this topic, also none that waits for them now. The consent that they gave stays on record."
-          : `${
-              optIn === "double"
-                ? "They receive an email that asks for confirmation, and are pending until then."
-                : "They are subscribed at once. Only somebody who has unsubscribed by themselves is asked for confirmation."
-            } Subscribe only people who have asked for it.`}
-      </p>
+      {isLeaving ? (
+        <LeavingWords />
+      ) : (
+        <p>
+          {optIn === "double"
+            ? "They receive an email that asks for confirmation, and are pending until then."
+            : "They are subscribed at once. Only somebody who has unsubscribed by themselves is asked for confirmation."}{" "}
+          Subscribe only people who have asked for it.
+        </p>
+      )}
     </ConfirmDialog>
   );
 }

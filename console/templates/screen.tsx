@@ -5,11 +5,11 @@ import type { CampaignStatus } from "../../domain/campaign.ts";
 import { Button } from "../parts/button.tsx";
 import { Filters } from "../parts/filters.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
 import { SearchField } from "../parts/search-field.tsx";
-import { Empty, Failed, FilteredToNothing, Loading } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import { Chip } from "../parts/status-chip.tsx";
 import table from "../parts/table.module.css";
 import { showToast } from "../parts/toast.tsx";
@@ -29,7 +29,7 @@ const unended = ["draft", "scheduled", "running", "paused"] as const satisfies C
 export function TemplatesScreen() {
   const search = useSearch({ from: "/templates" });
   const navigate = useNavigate({ from: "/templates" });
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...templatesQuery(templatesQueryOf(search)),
     placeholderData: keepPreviousData,
   });
@@ -73,31 +73,25 @@ export function TemplatesScreen() {
         />
       </Filters>
       <Panel isFlush>
-        {data ? (
-          data.items.length > 0 ? (
-            <TemplateTable templates={data.items} />
-          ) : isFiltered ? (
-            <FilteredToNothing what="templates" onClear={() => void navigate({ search: {} })} />
-          ) : (
-            <Empty icon="templates" title="No templates yet">
-              A template is a message with variables: an email, a push notification or an item of an
-              inbox. Notifications and campaigns name it.
-            </Empty>
-          )
-        ) : error ? (
-          <Failed what="the templates" error={error} retry={() => void refetch()} />
-        ) : (
-          <Loading what="the templates" rows={8} />
-        )}
-        {data && (data.nextCursor !== null || search.cursor !== undefined) && (
-          <Pages
-            shown={data.items.length}
-            isFirst={search.cursor === undefined}
-            nextCursor={data.nextCursor}
-            isStale={isPlaceholderData}
-            onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
-          />
-        )}
+        <List
+          what="the templates"
+          query={query}
+          cursor={search.cursor}
+          rows={8}
+          onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
+          empty={
+            isFiltered ? (
+              <FilteredToNothing what="templates" onClear={() => void navigate({ search: {} })} />
+            ) : (
+              <Empty icon="templates" title="No templates yet">
+                A template is a message with variables: an email, a push notification or an item of
+                an inbox. Notifications and campaigns name it.
+              </Empty>
+            )
+          }
+        >
+          {({ items }) => <TemplateTable templates={items} />}
+        </List>
       </Panel>
     </Page>
   );

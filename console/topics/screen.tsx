@@ -3,12 +3,12 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { Button } from "../parts/button.tsx";
 import { Filters } from "../parts/filters.tsx";
+import { List } from "../parts/list.tsx";
 import { Page, Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { useRowKeys } from "../parts/row-keys.ts";
 import { SearchField } from "../parts/search-field.tsx";
 import { Segments } from "../parts/segments.tsx";
-import { Empty, Failed, FilteredToNothing, Loading } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { formatCount } from "../words/numbers.ts";
 import { type Topic, topicsQuery } from "./queries.ts";
@@ -19,7 +19,7 @@ export function TopicsScreen() {
   const search = useSearch({ from: "/topics" });
   const navigate = useNavigate({ from: "/topics" });
   const [isCreating, setCreating] = useState(false);
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const query = useQuery({
     ...topicsQuery({ q: search.q, cursor: search.cursor, archived: search.archived ?? "false" }),
     placeholderData: keepPreviousData,
   });
@@ -57,39 +57,32 @@ export function TopicsScreen() {
         />
       </Filters>
       <Panel isFlush>
-        {data ? (
-          data.items.length > 0 ? (
-            <TopicTable topics={data.items} />
-          ) : isFiltered ? (
-            <FilteredToNothing what="topics" onClear={() => void navigate({ search: {} })} />
-          ) : (
-            <Empty
-              icon="topics"
-              title="No topics yet"
-              actions={
-                <Button needs="sender" onClick={() => setCreating(true)}>
-                  Create a topic
-                </Button>
-              }
-            >
-              A topic is what people subscribe to, such as a newsletter. It has a sign-up form, and
-              campaigns can be sent to its subscribers.
-            </Empty>
-          )
-        ) : error ? (
-          <Failed what="the topics" error={error} retry={() => void refetch()} />
-        ) : (
-          <Loading what="the topics" />
-        )}
-        {data && (data.nextCursor !== null || search.cursor !== undefined) && (
-          <Pages
-            shown={data.items.length}
-            isFirst={search.cursor === undefined}
-            nextCursor={data.nextCursor}
-            isStale={isPlaceholderData}
-            onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
-          />
-        )}
+        <List
+          what="the topics"
+          query={query}
+          cursor={search.cursor}
+          onTurn={(cursor) => void navigate({ search: (before) => ({ ...before, cursor }) })}
+          empty={
+            isFiltered ? (
+              <FilteredToNothing what="topics" onClear={() => void navigate({ search: {} })} />
+            ) : (
+              <Empty
+                icon="topics"
+                title="No topics yet"
+                actions={
+                  <Button needs="sender" onClick={() => setCreating(true)}>
+                    Create a topic
+                  </Button>
+                }
+              >
+                A topic is what people subscribe to, such as a newsletter. It has a sign-up form,
+                and campaigns can be sent to its subscribers.
+              </Empty>
+            )
+          }
+        >
+          {({ items }) => <TopicTable topics={items} />}
+        </List>
       </Panel>
       {isCreating && (
         <TopicDialog

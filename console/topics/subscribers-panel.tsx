@@ -1,25 +1,28 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import buttons from "../parts/button.module.css";
 import { Button } from "../parts/button.tsx";
 import { ConfirmDialog } from "../parts/confirm-dialog.tsx";
 import { ShortInstant, useZone } from "../parts/instant.tsx";
+import { List } from "../parts/list.tsx";
 import { Panel } from "../parts/page.tsx";
-import { Pages } from "../parts/pages.tsx";
 import { Segments } from "../parts/segments.tsx";
-import { Empty, Failed, FilteredToNothing, Loading } from "../parts/states.tsx";
+import { Empty, FilteredToNothing } from "../parts/states.tsx";
 import table from "../parts/table.module.css";
 import { showToast } from "../parts/toast.tsx";
 import { removeSubscriber, type Subscriber, subscribersQuery } from "./queries.ts";
 import type { TopicSearch } from "./search.ts";
+import { LeavingWords, SubscriptionTable } from "./subscription-table.tsx";
 import styles from "./topics.module.css";
-import { SubscriptionChip, wayWords } from "./words.tsx";
+import { wayWords } from "./words.tsx";
 
 /** The subscribers of a topic, the newest first, with what can be done with each. */
 export function SubscribersPanel({ topicKey, search }: { topicKey: string; search: TopicSearch }) {
   const navigate = useNavigate({ from: "/topics/$key" });
   const { status, cursor } = search;
-  const { data, error, refetch, isPlaceholderData } = useQuery({
+  const zone = useZone();
+  const query = useQuery({
     ...subscribersQuery(topicKey, { status, cursor }),
     placeholderData: keepPreviousData,
   });
@@ -49,30 +52,53 @@ export function SubscribersPanel({ topicKey, search }: { topicKey: string; searc
           }
         />
       </div>
-      {data ? (
-        data.items.length > 0 ? (
-          <SubscriberTable topicKey={topicKey} rows={data.items} onLeave={setLeaving} />
-        ) : status === undefined ? (
-          <Empty icon="person" title="No subscribers yet">
-            People subscribe by the sign-up form, by your own services, or are added here.
-          </Empty>
-        ) : (
-          <FilteredToNothing what="subscribers" onClear={() => void navigate({ search: {} })} />
-        )
-      ) : error ? (
-        <Failed what="the subscribers" error={error} retry={() => void refetch()} />
-      ) : (
-        <Loading what="the subscribers" />
-      )}
-      {data && (data.nextCursor !== null || cursor !== undefined) && (
-        <Pages
-          shown={data.items.length}
-          isFirst={cursor === undefined}
-          nextCursor={data.nextCursor}
-          isStale={isPlaceholderData}
-          onTurn={(next) => void navigate({ search: (before) => ({ ...before, cursor: next }) })}
-        />
-      )}
+      <List
+        what="the subscribers"
+        query={query}
+        cursor={cursor}
+        onTurn={(next) => void navigate({ search: (before) => ({ ...before, cursor: next }) })}
+        empty={
+          status === undefined ? (
+            <Empty icon="person" title="No subscribers yet">
+              People subscribe by the sign-up form, by your own services, or are added here.
+            </Empty>
+          ) : (
+            <FilteredToNothing what="subscribers" onClear={() => void navigate({ search: {} })} />
+          )
+        }
+      >
+        {({ items }) => (
+          <SubscriptionTable
+            label="Subscribers of the topic"
+            of="Recipient"
+            facts={["Changed by", `Changed (${zone})`]}
+            rows={items.map((subscriber) => ({
+              key: subscriber.recipient,
+              name: (
+                <Link
+                  to="/recipients/$id"
+                  params={{ id: subscriber.recipient }}
+                  className={table.name}
+                >
+                  {subscriber.externalId}
+                </Link>
+              ),
+              status: subscriber.status,
+              facts: [
+                wayWords[subscriber.changedBy],
+                <ShortInstant key="at" at={subscriber.updatedAt} />,
+              ],
+              actions: (
+                <SubscriberActions
+                  topicKey={topicKey}
+                  subscriber={subscriber}
+                  onLeave={() => setLeaving(subscriber)}
+                />
+              ),
+            }))}
+          />
+        )}
+      </List>
       {leaving && (
         <LeaveDialog topicKey={topicKey} subscriber={leaving} onClose={() => setLeaving(null)} />
       )}
@@ -80,71 +106,33 @@ export function SubscribersPanel({ topicKey, search }: { topicKey: string; searc
   );
 }
 
-function SubscriberTable({
+function SubscriberActions({
   topicKey,
-  rows,
+  subscriber: { recipient, externalId, status },
   onLeave,
 }: {
   topicKey: string;
-  rows: readonly Subscriber[];
-  onLeave: (subscriber: Subscriber) => void;
+  subscriber: Subscriber;
+  onLeave: () => void;
 }) {
-  const zone = useZone();
   return (
-    <div className={table.scroll}>
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th>Recipient</th>
-            <th>Status</th>
-            <th className={table.wide}>Changed by</th>
-            <th className={table.wide}>Changed ({zone})</th>
-            <th>
-              <span className="hidden-text">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.recipient}>
-              <td>
-                <Link to="/recipients/$id" params={{ id: row.recipient }} className={table.name}>
-                  {row.externalId}
-                </Link>
-              </td>
-              <td>
-                <SubscriptionChip status={row.status} />
-              </td>
-              <td className={table.wide}>{wayWords[row.changedBy]}</td>
-              <td className={table.wide}>
-                <ShortInstant at={row.updatedAt} />
-              </td>
-              <td className={styles.actions}>
-                <Link
-                  from="/topics/$key"
-                  to="/topics/$key"
-                  params={{ key: topicKey }}
-                  search={(before) => ({ ...before, consent: row.recipient })}
-                  aria-label={`Consent of ${row.externalId}`}
-                >
-                  Consent
-                </Link>
-                {row.status !== "unsubscribed" && (
-                  <Button
-                    kind="quiet"
-                    needs="sender"
-                    aria-label={`Remove ${row.externalId}`}
-                    onClick={() => onLeave(row)}
-                  >
-                    Remove
-                  </Button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <>
+      <Link
+        from="/topics/$key"
+        to="/topics/$key"
+        params={{ key: topicKey }}
+        search={(before) => ({ ...before, consent: recipient })}
+        className={`${buttons.button} ${buttons.quiet}`}
+        aria-label={`Consent of ${externalId}`}
+      >
+        Consent
+      </Link>
+      {status !== "unsubscribed" && (
+        <Button needs="sender" aria-label={`Remove ${externalId}`} onClick={onLeave}>
+          Remove
+        </Button>
+      )}
+    </>
   );
 }
 
@@ -176,10 +164,7 @@ function LeaveDialog({
       change={change}
       onClose={onClose}
     >
-      <p>
-        They receive no more campaigns of this topic, also none that waits for them now. The consent
-        that they gave stays on record.
-      </p>
+      <LeavingWords />
     </ConfirmDialog>
   );
 }
