@@ -1,12 +1,17 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useId } from "react";
+import { useId, useState } from "react";
+import { ApiProblem } from "../api/problem.ts";
 import { Button } from "../parts/button.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Field, Fields, useApiForm } from "../parts/form.tsx";
 import { ProblemBanner } from "../parts/states.tsx";
+import { ThreeWay } from "../parts/three-way.tsx";
+import { findDifferences, mergeFields } from "../parts/three-way-merge.ts";
 import { showToast } from "../parts/toast.tsx";
-import { patchRecipient, type Revealed } from "./actions.ts";
+import { patchRecipient, reveal, type Revealed } from "./actions.ts";
 import { mergePatchBetween } from "./merge-patch.ts";
+import { describeField, fieldsOf, nameOfField, profileOf } from "./profile-fields.ts";
+import { recipientQuery } from "./queries.ts";
 
 interface Values {
   email: string;
@@ -19,48 +24,69 @@ interface Values {
 const zones = Intl.supportedValuesOf("timeZone");
 
 /** Reads the attributes that were typed; undefined if they are no JSON object. */
-function readAttributes(typed: string): Record<string, unknown> | undefined {
+function readAttributes(typed: string): Profile["attributes"] | undefined {
   try {
     const value: unknown = JSON.parse(typed);
     return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
+      ? (value as Profile["attributes"])
       : undefined;
   } catch {
     return undefined;
   }
 }
 
+type Profile = ReturnType<typeof profileOf>;
+
+const toValues = ({ email, phone, timeZone, locale, attributes }: Profile): Values => ({
+  email: email ?? "",
+  phone: phone ?? "",
+  timeZone,
+  locale,
+  attributes: JSON.stringify(attributes, null, 2),
+});
+
+const fromValues = (values: Values): Profile => ({
+  email: values.email.trim() === "" ? null : values.email.trim(),
+  phone: values.phone.trim() === "" ? null : values.phone.trim(),
+  timeZone: values.timeZone,
+  locale: values.locale,
+  attributes: readAttributes(values.attributes)!,
+});
+
+/** A recipient with nothing masked, and the version that this is. */
+export type RevealedVersion = Revealed & { etag: string };
+
+const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+
 /** Edits the profile of a recipient whose addresses are revealed. Only what was changed is sent. */
 export function ProfileDialog({
   recipient,
   onClose,
 }: {
-  recipient: Revealed & { etag: string };
+  recipient: RevealedVersion;
   onClose: () => void;
 }) {
   const client = useQueryClient();
   const list = useId();
-  const { id, etag, email, phone, timeZone, locale, attributes } = recipient;
-  const before = { email, phone, timeZone, locale, attributes };
+  const { id } = recipient;
+  /** The version on which the edit is based. */
+  const [base, setBase] = useState(recipient);
+  /** The version that somebody else has saved meanwhile. */
+  const [theirs, setTheirs] = useState<RevealedVersion | null>(null);
   const form = useApiForm<Values>({
-    defaultValues: {
-      email: email ?? "",
-      phone: phone ?? "",
-      timeZone,
-      locale,
-      attributes: JSON.stringify(attributes, null, 2),
-    },
+    defaultValues: toValues(recipient),
     async send(values) {
-      const after = {
-        email: values.email.trim() === "" ? null : values.email.trim(),
-        phone: values.phone.trim() === "" ? null : values.phone.trim(),
-        timeZone: values.timeZone,
-        locale: values.locale,
-        attributes: readAttributes(values.attributes)!,
-      };
-      const patch = mergePatchBetween(before, after);
+      const { email, phone, timeZone, locale, attributes } = base;
+      const before = { email, phone, timeZone, locale, attributes };
+      const patch = mergePatchBetween(before, fromValues(values));
       if (Object.keys(patch).length > 0) {
-        await patchRecipient(id, etag, patch);
+        try {
+          await patchRecipient(id, base.etag, patch);
+        } catch (error) {
+          if (!(error instanceof ApiProblem && error.status === 412)) throw error;
+          const { etag } = await client.fetchQuery({ ...recipientQuery(id), staleTime: 0 });
+          return setTheirs({ ...(await reveal(id)), etag });
+        }
         showToast("The profile is saved.");
         void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey.includes(id) });
         void client.invalidateQueries({ queryKey: ["recipients"] });
@@ -68,6 +94,32 @@ export function ProfileDialog({
       onClose();
     },
   });
+  if (theirs !== null) {
+    const typed = fromValues(form.getValues());
+    const compared = [base, typed, theirs];
+    const mine = fieldsOf(typed, compared);
+    const differences = findDifferences(
+      fieldsOf(base, compared),
+      mine,
+      fieldsOf(theirs, compared),
+      isSame,
+    );
+    return (
+      <ThreeWay
+        differences={differences}
+        nameOf={nameOfField}
+        describe={describeField}
+        onClose={() => setTheirs(null)}
+        onMerge={(chosen) => {
+          const merged = mergeFields(mine, differences, chosen);
+          if (merged === undefined) return;
+          form.reset(toValues(profileOf(merged)));
+          setBase(theirs);
+          setTheirs(null);
+        }}
+      />
+    );
+  }
   const { register, formState } = form;
   const errorOf = (name: keyof Values) => formState.errors[name]?.message;
   const isBusy = formState.isSubmitting;

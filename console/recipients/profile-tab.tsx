@@ -5,27 +5,29 @@ import { useNow } from "../parts/now.ts";
 import { Facts, Panel } from "../parts/page.tsx";
 import { ProblemBanner } from "../parts/states.tsx";
 import { channelWords } from "../words/statuses.ts";
-import { reveal, type Revealed } from "./actions.ts";
+import { reveal } from "./actions.ts";
 import { JsonTree } from "./json-tree.tsx";
 import { formatClock } from "./local-clock.ts";
-import { ProfileDialog } from "./profile-dialog.tsx";
+import { ProfileDialog, type RevealedVersion } from "./profile-dialog.tsx";
 import type { Recipient } from "./queries.ts";
 import styles from "./profile-tab.module.css";
 
 /** Who the recipient is. Addresses are masked until somebody who may send reveals them. */
 export function ProfileTab({ recipient }: { recipient: Recipient & { etag: string } }) {
   const now = useNow();
-  const [revealed, setRevealed] = useState<(Revealed & { etag: string }) | null>(null);
-  const [isEditing, setEditing] = useState(false);
+  const [revealed, setRevealed] = useState<RevealedVersion | null>(null);
+  /** The version with which the edit began: it goes on if somebody else changes the recipient. */
+  const [edited, setEdited] = useState<RevealedVersion | null>(null);
   const [error, setError] = useState<unknown>(null);
   // What was revealed is of one version: after a change it is masked again.
   const shown = revealed?.etag === recipient.etag ? revealed : null;
   const person = shown ?? recipient;
-  const revealThen = async (next: () => void) => {
+  const revealThen = async (next: (version: RevealedVersion) => void) => {
     setError(null);
     try {
-      if (!shown) setRevealed({ ...(await reveal(recipient.id)), etag: recipient.etag });
-      next();
+      const version = shown ?? { ...(await reveal(recipient.id)), etag: recipient.etag };
+      setRevealed(version);
+      next(version);
     } catch (failure) {
       setError(failure);
     }
@@ -48,7 +50,7 @@ export function ProfileTab({ recipient }: { recipient: Recipient & { etag: strin
                 Reveal
               </Button>
             )}
-            <Button needs="sender" onClick={() => void revealThen(() => setEditing(true))}>
+            <Button needs="sender" onClick={() => void revealThen(setEdited)}>
               Edit
             </Button>
           </span>
@@ -84,7 +86,7 @@ export function ProfileTab({ recipient }: { recipient: Recipient & { etag: strin
           <p className="muted">None. Segments and templates can use attributes.</p>
         )}
       </Panel>
-      {isEditing && shown && <ProfileDialog recipient={shown} onClose={() => setEditing(false)} />}
+      {edited && <ProfileDialog recipient={edited} onClose={() => setEdited(null)} />}
     </div>
   );
 }

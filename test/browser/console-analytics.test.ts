@@ -101,6 +101,17 @@ it("the analytics show rates with their numbers, charts with their tables, and l
     .getByText("Active")
     .waitFor();
 
+  const weeks = page.getByRole("table", { name: /weeks after the week of the hand-over/ });
+  await weeks.getByRole("row", { name: /^All weeks/ }).waitFor();
+  const cell = weeks.locator("tbody tr").last().locator("td span[title]").first();
+  expect(await cell.getAttribute("title")).toMatch(/^[\d,]+ of [\d,]+ messages opened/);
+  await page
+    .getByRole("group", { name: "What the weeks show" })
+    .getByRole("button", { name: "Clicked" })
+    .click();
+  await expect.poll(() => cell.getAttribute("title"), patience).toMatch(/messages clicked/);
+  expect(searchOf(page)).toMatchObject({ cohorts: "clicked" });
+
   const byChannel = page.getByRole("region", { name: "By channel" });
   await byChannel.getByRole("row", { name: /Email/ }).waitFor();
   await byChannel.getByRole("link", { name: "Push" }).click();

@@ -101,6 +101,34 @@ it("a rule in two tabs: three columns, and the change of each is kept", async ()
   expect((await read("/v1/routing-rules/night")).name).toBe("Mine");
 });
 
+it("a profile: what was typed is kept, and each attribute is compared", async () => {
+  const { id } = await read("/v1/recipients/u1");
+  const page = await world.open(`recipients/${id}?tab=profile`);
+  await page.getByRole("button", { name: "Edit", exact: true }).click();
+  const edit = page.getByRole("dialog", { name: "Edit the profile" });
+  await edit.getByLabel("Locale").fill("pt");
+  await edit.getByLabel("Attributes").fill('{ "plan": "pro" }');
+  await world.api.send(
+    "PATCH",
+    `/v1/recipients/${id}`,
+    { attributes: { plan: "free", city: "Porto" } },
+    { "if-match": "*" },
+  );
+  await edit.getByRole("button", { name: "Save" }).click();
+  const dialog = conflict(page);
+  const plan = dialog.getByRole("group", { name: /^Attribute plan/ });
+  expect(await plan.innerText()).toMatch(/Before:\s*none[\s\S]*pro[\s\S]*free/);
+  await plan.getByRole("radio").first().check();
+  await dialog.getByRole("button", { name: "Go on with this" }).click();
+  expect(await edit.getByLabel("Attributes").inputValue()).toContain('"city": "Porto"');
+  await edit.getByRole("button", { name: "Save" }).click();
+  await page.getByText("The profile is saved.").waitFor();
+  expect(await read(`/v1/recipients/${id}`)).toMatchObject({
+    locale: "pt",
+    attributes: { plan: "pro", city: "Porto" },
+  });
+});
+
 it("a template in two tabs: both texts side by side, and the older one is a version too", async () => {
   const path = `templates/${sampleTemplate.key}`;
   const [mine, theirs] = await openTwice(path, "one");

@@ -12,6 +12,17 @@ export const placesOfSettings: readonly Place[] = [
         .waitFor(),
   },
   {
+    name: "the numbers by campaign, without the period before",
+    path: () => "analytics?by=campaigns&compare=off&hours=handedOver&cohorts=clicked",
+    ready: (page) =>
+      page
+        .getByRole("region", { name: "Send times" })
+        .getByRole("table")
+        .or(page.getByText("No message was handed over"))
+        .first()
+        .waitFor(),
+  },
+  {
     name: "the analytics",
     path: () => "analytics",
     ready: (page) => page.getByRole("region", { name: "Outcomes over time" }).waitFor(),
