@@ -1,6 +1,7 @@
 import type { Explanation } from "../deliveries/queries.ts";
 import { Icon } from "../parts/icon.tsx";
 import { toWords } from "../words/statuses.ts";
+import { nameOfFact } from "./fact-words.ts";
 import { Value } from "./value.tsx";
 import styles from "./rule-track.module.css";
 
@@ -66,9 +67,9 @@ function Weighed({ rule, versions }: { rule: Rule; versions: Explanation["versio
         <dl>
           {saw.map(([name, value]) => (
             <div key={name}>
-              <dt>{toWords(name)}</dt>
+              <dt>{nameOfFact(name)}</dt>
               <dd>
-                <Value value={value} />
+                <Value name={name} value={value} />
               </dd>
             </div>
           ))}
@@ -76,7 +77,7 @@ function Weighed({ rule, versions }: { rule: Rule; versions: Explanation["versio
             <div key={path}>
               <dt>{toWords(path)}</dt>
               <dd>
-                <Value value={value} />{" "}
+                <Value name={path} value={value} />{" "}
                 <span className={styles.origin} data-from={from}>
                   {layers[from as keyof typeof layers] ?? toWords(from)}
                 </span>

@@ -1,11 +1,14 @@
 import { Instant } from "../parts/instant.tsx";
 import { formatCount } from "../words/numbers.ts";
 import { toWords } from "../words/statuses.ts";
+import { describeFact, nameOfFact } from "./fact-words.ts";
 
 const instantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
 
 /** A fact that a rule saw, in words: facts are plain JSON of any shape. */
-export function Value({ value }: { value: unknown }) {
+export function Value({ name, value }: { name: string; value: unknown }) {
+  const words = describeFact(name, value);
+  if (words !== null) return words;
   if (value === null || value === undefined) return <span className="muted">none</span>;
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return formatCount(value);
@@ -20,7 +23,7 @@ export function Value({ value }: { value: unknown }) {
       <ul>
         {value.map((each: unknown, index) => (
           <li key={index}>
-            <Value value={each} />
+            <Value name={name} value={each} />
           </li>
         ))}
       </ul>
@@ -31,13 +34,14 @@ export function Value({ value }: { value: unknown }) {
     return (
       <>
         {start}–{end}
-        {Object.keys(rest).length > 0 && <> {<Value value={rest} />}</>}
+        {Object.keys(rest).length > 0 && <> {<Value name={name} value={rest} />}</>}
       </>
     );
-  return Object.entries(value as object).map(([name, part]: [string, unknown], index) => (
-    <span key={name}>
+  return Object.entries(value as object).map(([own, part]: [string, unknown], index) => (
+    <span key={own}>
       {index > 0 && ", "}
-      <span className="muted">{toWords(name).toLowerCase()}</span> <Value value={part} />
+      <span className="muted">{nameOfFact(own).toLowerCase()}</span>{" "}
+      <Value name={own} value={part} />
     </span>
   ));
 }
