@@ -7,6 +7,7 @@ it.each([
   ["secondsBetween", 0, "none"],
   ["channel", "in_app", "Inbox"],
   ["priority", "critical", "Critical"],
+  ["minimumPriority", "high", "High"],
   ["type", "critical", null],
   ["ahead", 3, null],
 ])("describes %s %s", (name, value, words) => {
@@ -14,8 +15,9 @@ it.each([
 });
 
 it("names facts in words, also those that it does not know", () => {
-  expect(["hasAddress", "quietHoursEnabled"].map(nameOfFact)).toEqual([
+  expect(["hasAddress", "quietHoursEnabled", "batching.windowMinutes"].map(nameOfFact)).toEqual([
     "Has an address",
     "Quiet hours enabled",
+    "Batching window",
   ]);
 });

@@ -31,8 +31,9 @@ const names: Readonly<Record<string, string>> = {
   zone: "Time zone",
 };
 
-/** The name of a fact in words: `quietHours` is “Quiet hours”. */
-export const nameOfFact = (name: string): string => names[name] ?? toWords(name);
+/** The name of a fact in words: `quietHours` is “Quiet hours”. A unit at its end is left out, because the value has it. */
+export const nameOfFact = (name: string): string =>
+  names[name] ?? toWords(name).replace(/ (?:seconds|minutes)$/, "");
 
 /** How many seconds the number of a fact means, by its name; null if it is no time. */
 function secondsOf(name: string, value: number): number | null {
@@ -48,5 +49,5 @@ export function describeFact(name: string, value: unknown): string | null {
   }
   if (typeof value !== "string") return null;
   if (name === "channel" || name === "typeAllows") return channelWords[value as Channel] ?? null;
-  return name === "priority" ? (priorityWords[value as Priority] ?? null) : null;
+  return /priority$/i.test(name) ? (priorityWords[value as Priority] ?? null) : null;
 }

@@ -227,7 +227,7 @@ describe("the rule that decided", () => {
       recipientId: await someone(),
       expiresAt: late,
     });
-    await meet("critical", "critical", {
+    await meet("critical", "PriorityCritical", {
       recipientId: await someone(siesta),
       priority: "critical",
     });
@@ -235,7 +235,7 @@ describe("the rule that decided", () => {
       recipientId: await someone({ types: { "habit.reminder": false } }),
       type: "habit.reminder",
     });
-    await meet("minimum_priority", "low", {
+    await meet("minimum_priority", "PriorityLow", {
       recipientId: await someone({ minimumPriority: "high" }),
       priority: "low",
       origin: "Recipient, version 1",
@@ -249,7 +249,7 @@ describe("the rule that decided", () => {
       type: "habit.reminder",
       origin: "Recipient, version 1",
     });
-    await meet("batching", "normal", {
+    await meet("batching", "Collects for30 min", {
       recipientId: await someone(),
       type: "habit.reminder",
       origin: "Policy",
