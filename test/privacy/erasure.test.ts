@@ -138,11 +138,11 @@ async function tellOfAda(): Promise<void> {
   const uuid = parsePublicId("notification", own)!;
   const [row] = await api.prisma.openDelivery.findMany({ where: { notificationId: uuid } });
   const links = createActionLinks({ secrets: [tokenSecret], publicUrl: "http://127.0.0.1" });
-  const link = await links.forDelivery(
-    row!.id,
-    { action: "complete" },
-    { epoch: 0, now: new Date() },
-  );
+  // The change of the address has revoked earlier links.
+  const { linksEpoch: epoch } = await api.prisma.recipient.findUniqueOrThrow({
+    where: { externalId },
+  });
+  const link = await links.forDelivery(row!.id, { action: "complete" }, { epoch, now: new Date() });
   await ok("POST", "/v1/actions", { token: link.split("/a/")[1] });
   await api.pool.query(
     `UPDATE ended_deliveries SET detail = 'no filter for Quintessa', provider = 'a', outcome = 'permanent', failure = 'unknown_address',
