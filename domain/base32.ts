@@ -1,12 +1,12 @@
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
-/** Writes bytes in base32 (RFC 4648), in lower case and without padding: for places where upper and lower case may be confused. */
-export function encodeBase32(bytes: Uint8Array): string {
+/** Writes the first `length` bytes in base32 (RFC 4648), in lower case and without padding: for places where upper and lower case may be confused. */
+export function encodeBase32(bytes: Uint8Array, length: number = bytes.length): string {
   let text = "";
   let value = 0;
   let bits = 0;
-  for (const byte of bytes) {
-    value = ((value << 8) | byte) & 0xffff;
+  for (let at = 0; at < length; at += 1) {
+    value = ((value << 8) | bytes[at]!) & 0xffff;
     bits += 8;
     while (bits >= 5) {
       bits -= 5;

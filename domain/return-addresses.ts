@@ -38,9 +38,9 @@ export function createReturnAddresses(secrets: readonly string[], domain: string
     unsubscribe: createCompactTokens(secrets, "unsubscribe by mail", base32),
   };
   const ending = `@${domain.toLowerCase()}`;
+  const content = Buffer.alloc(contentBytes);
   return {
     of(kind, message) {
-      const content = Buffer.allocUnsafe(contentBytes);
       const [flags, id] = "group" in message ? [isGroup, message.group] : [0, message.delivery];
       content[0] = flags;
       writeUuid(content, id, 1);
@@ -51,10 +51,10 @@ export function createReturnAddresses(secrets: readonly string[], domain: string
       const [, letter, token] = /^([bu])\+([a-z2-7]{1,62})@/.exec(lower) ?? [];
       if (token === undefined || !lower.endsWith(ending)) return null;
       const kind = letter === letters.bounce ? "bounce" : "unsubscribe";
-      const content = tokens[kind].verify(token);
-      if (content?.length !== contentBytes) return null;
-      const id = formatUuid(content.subarray(1));
-      return { kind, message: content[0]! & isGroup ? { group: id } : { delivery: id } };
+      const verified = tokens[kind].verify(token);
+      if (verified?.length !== contentBytes) return null;
+      const id = formatUuid(verified.subarray(1));
+      return { kind, message: verified[0]! & isGroup ? { group: id } : { delivery: id } };
     },
   };
 }

@@ -39,40 +39,40 @@ export function createTrackingTokens(secrets: readonly string[]): TrackingTokens
     click: createCompactTokens(secrets, "click"),
   };
   const links = createCompactTokens(secrets, "link");
+  const content = Buffer.alloc(1 + idBytes);
   return {
     signMessage(purpose, message) {
       const [id, flags] = "group" in message ? [message.group, isGroup] : [message.delivery, 0];
-      const content = Buffer.allocUnsafe(1 + idBytes);
       content[0] = flags;
       writeUuid(content, id, 1);
       return messages[purpose].sign(content);
     },
     verifyMessage(purpose, token) {
-      const content = messages[purpose].verify(token);
-      if (content === null) return null;
-      const id = formatUuid(content.subarray(1));
-      return content[0]! & isGroup ? { group: id } : { delivery: id };
+      const verified = messages[purpose].verify(token);
+      if (verified === null) return null;
+      const id = formatUuid(verified.subarray(1));
+      return verified[0]! & isGroup ? { group: id } : { delivery: id };
     },
     signLink({ number, switchId, url }) {
       const idAt = 1 + numberBytes;
       const urlAt = idAt + (switchId === null ? 0 : idBytes);
-      const content = Buffer.allocUnsafe(urlAt + Buffer.byteLength(url));
-      content[0] = switchId === null ? 0 : hasSwitch;
-      content.writeUInt32BE(number, 1);
-      if (switchId !== null) writeUuid(content, switchId, idAt);
-      content.write(url, urlAt);
-      return links.sign(content);
+      const link = Buffer.allocUnsafe(urlAt + Buffer.byteLength(url));
+      link[0] = switchId === null ? 0 : hasSwitch;
+      link.writeUInt32BE(number, 1);
+      if (switchId !== null) writeUuid(link, switchId, idAt);
+      link.write(url, urlAt);
+      return links.sign(link);
     },
     verifyLink(token) {
-      const content = links.verify(token);
-      if (content === null) return null;
-      const isSwitched = (content[0]! & hasSwitch) !== 0;
+      const link = links.verify(token);
+      if (link === null) return null;
+      const isSwitched = (link[0]! & hasSwitch) !== 0;
       const idAt = 1 + numberBytes;
       const urlAt = idAt + (isSwitched ? idBytes : 0);
       return {
-        number: content.readUInt32BE(1),
-        switchId: isSwitched ? formatUuid(content.subarray(idAt, urlAt)) : null,
-        url: content.toString("utf8", urlAt),
+        number: link.readUInt32BE(1),
+        switchId: isSwitched ? formatUuid(link.subarray(idAt, urlAt)) : null,
+        url: link.toString("utf8", urlAt),
       };
     },
   };
