@@ -29,6 +29,14 @@ DECLARE
   last ended_deliveries%ROWTYPE;
 BEGIN
   IF TG_OP <> 'INSERT' THEN
+    -- A row that moves to the other table meanwhile would be counted as it was, and not be deleted.
+    PERFORM FROM open_deliveries WHERE id = OLD.id FOR UPDATE;
+    IF NOT FOUND THEN
+      PERFORM FROM ended_deliveries WHERE id = OLD.id FOR UPDATE;
+      IF NOT FOUND THEN
+        RAISE EXCEPTION 'the delivery % was moved or removed meanwhile', OLD.id;
+      END IF;
+    END IF;
     ${countRow(-1, "OLD.id")};
   END IF;
   IF TG_OP <> 'INSERT' THEN
