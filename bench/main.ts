@@ -212,7 +212,7 @@ program
 program
   .command("tracking")
   .description("tokens, requests for images and links, and campaigns with and without tracking")
-  .option("--recipients <number>", "size of the audience", wholeNumber(1, 10_000_000), 10_000)
+  .option("--recipients <number>", "size of the audience", wholeNumber(1, 10_000_000), 30_000)
   .option("--hits <number>", "how many requests", wholeNumber(1, 10_000_000), 30_000)
   .option("--json", "end with one line of JSON")
   .action(async ({ json, ...options }: Options<TrackingBench>) => {
