@@ -21,7 +21,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = await startThrowawayPostgres();
   try {
     await createTemplate(server.url).catch(async (error: unknown) => {
-      // Prisma's engine fails in about one of a hundred runs on a busy machine, because it reads a text that its own memory does not have.
+      // Prisma's engine fails now and then on a busy machine, with a text that it cannot decode. The cause is not known.
       if ((error as { code?: unknown }).code !== "ERR_ENCODING_INVALID_ENCODED_DATA") throw error;
       await execute(server.url, "DROP DATABASE template WITH (FORCE)");
       await createTemplate(server.url);
