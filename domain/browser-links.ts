@@ -1,5 +1,5 @@
 import { createCompactTokens } from "./compact-tokens.ts";
-import { formatUuid } from "./ids.ts";
+import { formatUuid, writeUuid } from "./ids.ts";
 
 /** Which email a link shows in a browser. */
 interface BrowserLink {
@@ -24,7 +24,7 @@ export function createBrowserTokens(secrets: readonly string[]): BrowserTokens {
   return {
     sign({ deliveryId, epoch }) {
       const content = Buffer.allocUnsafe(idBytes + 4);
-      content.write(deliveryId.replaceAll("-", ""), "hex");
+      writeUuid(content, deliveryId, 0);
       content.writeUInt32BE(epoch, idBytes);
       return tokens.sign(content);
     },

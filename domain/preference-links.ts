@@ -1,5 +1,5 @@
 import { createCompactTokens } from "./compact-tokens.ts";
-import { formatUuid } from "./ids.ts";
+import { formatUuid, writeUuid } from "./ids.ts";
 import { dayMs, hourMs } from "./time/durations.ts";
 
 /** How long a link to the preference centre works: emails are read weeks later. */
@@ -39,7 +39,7 @@ export function createPreferenceTokens(secrets: readonly string[]): PreferenceTo
   return {
     sign({ recipientId, epoch, madeAt }) {
       const content = Buffer.allocUnsafe(idBytes + 8);
-      content.write(recipientId.replaceAll("-", ""), "hex");
+      writeUuid(content, recipientId, 0);
       content.writeUInt32BE(epoch, idBytes);
       content.writeUInt32BE(Math.floor(madeAt.getTime() / 1_000), idBytes + 4);
       return tokens.sign(content);
